@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
 import typer
 
 from . import gallery_growing
 from .embed import progress_words
+from .gallery_output import GALLERY, index_data, index_line, print_changes, print_matches
 from .inputs import given, sources
 from .options import BATCH_SIZE, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP, takes
 from .output import print_json, print_table, print_text
 from .skipping import advising_to_skip, check_left
-from .text import gettext, ngettext
+from .text import gettext
 
 if TYPE_CHECKING:
-    from onnxnn_runtime import Changes, Gallery, Matches
+    from onnxnn_runtime import Gallery
     from onnxnn_runtime.gallery.labels import Labels
 
 HELP = gettext(
@@ -25,7 +26,6 @@ HELP = gettext(
 )
 """The help text."""
 
-GALLERY: Any = typer.Argument(..., metavar="GALLERY", help=gettext("The folder of the gallery."))
 ANYWHERE: Any = typer.Argument(
     ..., metavar="GALLERY", help=gettext("The folder of the gallery, or lancedb://PATH, qdrant://HOST, ...")
 )
@@ -82,7 +82,7 @@ def build(asked: Building) -> None:
             progress=progress,
         )
     check_left(len(gallery), gallery.changes.skipped)
-    _print_changes(gallery, asked.gallery, gallery.changes, asked.as_json)
+    print_changes(len(gallery), asked.gallery, gallery.changes, asked.as_json)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def add(asked: Adding) -> None:
             progress=progress,
         )
     check_left(changes.added + changes.changed + changes.unchanged, changes.skipped)
-    _print_changes(gallery, asked.gallery, changes, asked.as_json)
+    print_changes(len(gallery), asked.gallery, changes, asked.as_json)
 
 
 def remove(
@@ -128,7 +128,8 @@ def remove(
     import onnxnn_runtime as rt
 
     opened = rt.Gallery.open(gallery)
-    _print_changes(opened, gallery, opened.remove(names), as_json)
+    changes = opened.remove(names)
+    print_changes(len(opened), gallery, changes, as_json)
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def search(asked: Searching) -> None:
     found = gallery.search(given(asked.inputs), asked.num, asked.threshold, asked.exact)
     if asked.sheet is not None:
         write_sheet(asked.sheet, found)
-    _print_matches(found, asked.as_json)
+    print_matches(found, asked.as_json)
 
 
 def duplicates(
@@ -178,7 +179,7 @@ def duplicates(
 
     found = rt.Gallery.open(gallery).duplicates(threshold)
     if found or as_json:
-        _print_matches(found, as_json)
+        print_matches(found, as_json)
     else:
         print_text(gettext("no duplicates"))
 
@@ -192,12 +193,12 @@ def list_entries(gallery: str = ANYWHERE, as_json: bool = JSON) -> None:
     if as_json:
         about = {"model": opened.model_name, "sha256": opened.model_sha256, "dimension": opened.dimension}
         entries = [{"name": name, "label": label} for name, label in pairs]
-        index = gallery_growing.index_data(opened.index)
+        index = index_data(opened.index)
         print_json({"gallery": gallery, **about, "dtype": opened.dtype, "index": index, "entries": entries})
     else:
         print_table([(gettext("label"), gettext("name")), *((label or "", name) for name, label in pairs)])
         if opened.index is not None:
-            print_text("\n" + gallery_growing.index_line(opened.index))
+            print_text("\n" + index_line(opened.index))
 
 
 COMMANDS: Dict[str, Callable[..., None]] = {
@@ -269,38 +270,3 @@ def _folder_of(name: str) -> Optional[str]:
     import os
 
     return os.path.basename(os.path.dirname(os.path.abspath(name))) or None
-
-
-def _print_changes(gallery: Gallery, path: str, changes: Changes, as_json: bool) -> None:
-    added, changed, unchanged, removed, skipped = changes
-    if as_json:
-        counts = {"added": added, "changed": changed, "unchanged": unchanged, "removed": removed}
-        print_json({"gallery": path, "entries": len(gallery), **counts, "skipped": len(skipped)})
-        return
-    print_text(
-        gettext(
-            "{entries} in {gallery}: {added} added, {changed} changed, {unchanged} unchanged, "
-            "{removed} removed",
-            entries=ngettext("{count} entry", "{count} entries", len(gallery)),
-            gallery=path,
-            added=added,
-            changed=changed,
-            unchanged=unchanged,
-            removed=removed,
-        )
-    )
-
-
-def _print_matches(found: Sequence[Matches], as_json: bool) -> None:
-    if as_json:
-        print_json(
-            [
-                {"query": each.query, "matches": [dict(zip(match._fields, match)) for match in each]}
-                for each in found
-            ]
-        )
-        return
-    for number, matches in enumerate(found):
-        print_text(("\n" if number else "") + matches.query)
-        heading = gettext("score"), gettext("label"), gettext("name")
-        print_table([heading, *((f"{each.score:.4f}", each.label or "", each.name) for each in matches)])

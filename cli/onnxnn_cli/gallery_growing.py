@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional
+from typing import TYPE_CHECKING, Callable, Dict
 
 import typer
 
 from .embed import progress_words
+from .gallery_output import GALLERY, index_data, index_line, print_changes
 from .options import JSON
 from .output import print_json, print_text
-from .text import gettext, ngettext
+from .text import gettext
 
 if TYPE_CHECKING:
-    from onnxnn_runtime import IndexFacts
-
-FOLDER: Any = typer.Argument(..., metavar="GALLERY", help=gettext("The folder of the gallery."))
+    pass
 
 
 def index(
-    gallery: str = FOLDER,
+    gallery: str = GALLERY,
     recall: float = typer.Option(
         0.98, "--recall", help=gettext("The share of the nearest neighbours that is wanted, up to 1.")
     ),
@@ -46,7 +45,7 @@ def index(
 
 
 def push(
-    gallery: str = FOLDER,
+    gallery: str = GALLERY,
     to: str = typer.Option(
         ...,
         "--to",
@@ -59,43 +58,7 @@ def push(
     import onnxnn_runtime as rt
 
     opened = rt.Gallery.open(gallery)
-    added, changed, unchanged, removed, _ = opened.push(to)
-    if as_json:
-        counts = {"added": added, "changed": changed, "unchanged": unchanged, "removed": removed}
-        print_json({"gallery": to, "entries": len(opened), **counts})
-        return
-    print_text(
-        gettext(
-            "{entries} in {gallery}: {added} added, {changed} changed, {unchanged} unchanged, "
-            "{removed} removed",
-            entries=ngettext("{count} entry", "{count} entries", len(opened)),
-            gallery=to,
-            added=added,
-            changed=changed,
-            unchanged=unchanged,
-            removed=removed,
-        )
-    )
-
-
-def index_line(facts: IndexFacts) -> str:
-    """Return what is known of an index, in one line."""
-    return gettext(
-        "index of {rows}: recall {recall:.4f} of the 10 nearest, measured on {queries}; "
-        "{candidates} candidates a search",
-        rows=ngettext("{count} row", "{count} rows", facts.rows),
-        recall=facts.recall,
-        queries=ngettext("{count} entry", "{count} entries", facts.queries),
-        candidates=facts.expansion_search,
-    )
-
-
-def index_data(facts: Optional[IndexFacts]) -> Optional[Dict[str, object]]:
-    """Return what is known of an index for JSON."""
-    if facts is None:
-        return None
-    names = ("rows", "recall", "queries", "connectivity", "expansion_add", "expansion_search", "size")
-    return {name: getattr(facts, name) for name in names}
+    print_changes(len(opened), to, opened.push(to), as_json)
 
 
 COMMANDS: Dict[str, Callable[..., None]] = {"index": index, "push": push}
