@@ -25,7 +25,7 @@ HELP = gettext(
 
 def demo(
     what: str = typer.Argument(
-        "encoder", metavar="[encoder|diffusion]", help=gettext("What to train."), show_default=True
+        "encoder", metavar="WHAT", help=gettext("What to train: encoder or diffusion."), show_default=True
     ),
     out: str = typer.Option("demo", "--out", "-o", metavar="FOLDER", help=gettext("Where the files go.")),
     quick: bool = typer.Option(

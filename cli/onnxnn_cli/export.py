@@ -34,23 +34,31 @@ class Exporting:
         metavar="FOLDER",
         help=gettext("A model repository of Triton to write into; CKPT may be an .onnx file then."),
     )
-    opset: int = typer.Option(13, "--opset", help=gettext("Version of the ONNX operators."))
-    ir: int = typer.Option(7, "--ir", help=gettext("Version of the ONNX file format."))
+    opset: int = typer.Option(13, "--opset", metavar="N", help=gettext("Version of the ONNX operators."))
+    ir: int = typer.Option(7, "--ir", metavar="N", help=gettext("Version of the ONNX file format."))
     preprocess: str = typer.Option(
         "runtime",
         "--preprocess",
+        metavar="PREPROCESS",
         help=gettext("Where images are prepared: runtime, or graph to put it into the file."),
     )
     sampler: Optional[str] = typer.Option(
         None,
         "--sampler",
+        metavar="SAMPLER",
         help=gettext("For a diffusion model: dpm++ or ddim puts the sampling loop into the file."),
     )
     steps: Optional[int] = typer.Option(
-        None, "--steps", help=gettext("How many denoising steps that loop takes; 20 if not given.")
+        None,
+        "--steps",
+        metavar="N",
+        help=gettext("How many denoising steps that loop takes; 20 if not given."),
     )
     guidance: Optional[float] = typer.Option(
-        None, "--guidance", help=gettext("How far its images follow their label, in networks with classes.")
+        None,
+        "--guidance",
+        metavar="NUMBER",
+        help=gettext("How far its images follow their label, in networks with classes."),
     )
     force: bool = FORCE
     as_json: bool = JSON

@@ -35,7 +35,7 @@ OF_MODEL: Any = typer.Option(
 NAMES: Any = typer.Argument(
     ..., metavar="NAME", help=gettext("Names of entries, as `onnxnn gallery list` prints them.")
 )
-LABEL: Any = typer.Option(None, "--label", metavar="TEXT", help=gettext("The label of all inputs."))
+LABEL: Any = typer.Option(None, "--label", metavar="LABEL", help=gettext("The label of all inputs."))
 CLASS_FOLDERS: Any = typer.Option(
     False, "--class-folders", help=gettext("The label of an image is the name of its folder.")
 )
@@ -54,7 +54,10 @@ class Building:
     label: Optional[str] = LABEL
     class_folders: bool = CLASS_FOLDERS
     dtype: Optional[str] = typer.Option(
-        None, "--dtype", help=gettext("float32, or float16 for half the space and a slower search.")
+        None,
+        "--dtype",
+        metavar="DTYPE",
+        help=gettext("float32, or float16 for half the space and a slower search."),
     )
     batch_size: Optional[int] = BATCH_SIZE
     device: str = DEVICE
@@ -138,7 +141,9 @@ class Searching:
 
     gallery: str = ANYWHERE
     inputs: List[str] = INPUTS
-    num: int = typer.Option(5, "--num", "-k", min=1, help=gettext("How many matches of each input."))
+    num: int = typer.Option(
+        5, "--num", "-k", metavar="N", min=1, help=gettext("How many matches of each input.")
+    )
     threshold: Optional[float] = THRESHOLD
     exact: bool = typer.Option(False, "--exact", help=gettext("Compare with every entry; use no index."))
     sheet: Optional[str] = typer.Option(

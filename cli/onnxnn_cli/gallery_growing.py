@@ -19,13 +19,22 @@ if TYPE_CHECKING:
 def index(
     gallery: str = GALLERY,
     recall: float = typer.Option(
-        0.98, "--recall", help=gettext("The share of the nearest neighbours that is wanted, up to 1.")
+        0.98,
+        "--recall",
+        metavar="NUMBER",
+        help=gettext("The share of the nearest neighbours that is wanted, up to 1."),
     ),
     connectivity: int = typer.Option(
-        16, "--connectivity", help=gettext("Neighbours of each node; more take more space and find more.")
+        16,
+        "--connectivity",
+        metavar="N",
+        help=gettext("Neighbours of each node; more take more space and find more."),
     ),
     expansion: int = typer.Option(
-        128, "--expansion", help=gettext("Candidates when a node is added; more take time and find more.")
+        128,
+        "--expansion",
+        metavar="N",
+        help=gettext("Candidates when a node is added; more take time and find more."),
     ),
     as_json: bool = JSON,
 ) -> None:

@@ -27,30 +27,47 @@ class Generating:
         ..., metavar="PROMPT", help=gettext("How the text begins; or numbers such as '5 7 3'.")
     )
     length: Optional[int] = typer.Option(
-        None, "--length", "-n", min=1, help=gettext("Characters of the whole text; 24 where left out.")
+        None,
+        "--length",
+        "-n",
+        metavar="N",
+        min=1,
+        help=gettext("Characters of the whole text; 24 where left out."),
     )
     temperature: Optional[float] = typer.Option(
         None,
         "--temperature",
+        metavar="NUMBER",
         min=0.0,
         help=gettext("Below 1 more predictable, above 1 less; 0 has no chance in it."),
     )
     top_k: Optional[int] = typer.Option(
-        None, "--top-k", min=1, help=gettext("Choose among this many of the likeliest characters.")
+        None,
+        "--top-k",
+        metavar="N",
+        min=1,
+        help=gettext("Choose among this many of the likeliest characters."),
     )
     seed: Optional[int] = typer.Option(
-        None, "--seed", min=0, help=gettext("The same seed writes the same text.")
+        None, "--seed", metavar="N", min=0, help=gettext("The same seed writes the same text.")
     )
-    stop: Optional[str] = typer.Option(None, "--stop", help=gettext("End where this text appears."))
+    stop: Optional[str] = typer.Option(
+        None, "--stop", metavar="TEXT", help=gettext("End where this text appears.")
+    )
     words: bool = typer.Option(
         False, "--words", help=gettext("The model's tokens are words: split PROMPT at spaces.")
     )
     max_length: Optional[int] = typer.Option(
-        None, "--max-length", min=1, help=gettext("From sequence to sequence: the longest target.")
+        None,
+        "--max-length",
+        metavar="N",
+        min=1,
+        help=gettext("From sequence to sequence: the longest target."),
     )
     beams: Optional[int] = typer.Option(
         None,
         "--beams",
+        metavar="N",
         min=1,
         help=gettext("From sequence to sequence: how many beginnings are followed at once."),
     )

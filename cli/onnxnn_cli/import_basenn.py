@@ -28,7 +28,7 @@ def import_basenn(
         help=gettext("Open the file although opening it runs whatever its maker put into it."),
     ),
     task: Optional[str] = typer.Option(
-        None, "--task", help=gettext("cls or reg, where the network does not determine it.")
+        None, "--task", metavar="TASK", help=gettext("cls or reg, where the network does not determine it.")
     ),
     input_size: Optional[str] = typer.Option(
         None,

@@ -29,7 +29,9 @@ class Predicting:
 
     file: str = MODEL
     inputs: List[str] = INPUTS
-    top: int = typer.Option(1, "--top", "-k", min=1, help=gettext("How many classes to name for each input."))
+    top: int = typer.Option(
+        1, "--top", "-k", metavar="N", min=1, help=gettext("How many classes to name for each input.")
+    )
     batch_size: Optional[int] = BATCH_SIZE
     channel_order: Optional[str] = CHANNEL_ORDER
     device: str = DEVICE

@@ -30,29 +30,37 @@ class Sampling:
 
     file: str = MODEL
     num: Optional[int] = typer.Option(
-        None, "--num", "-n", min=1, help=gettext("How many images; 16 if not given.")
+        None, "--num", "-n", metavar="N", min=1, help=gettext("How many images; 16 if not given.")
     )
     steps: Optional[int] = typer.Option(
-        None, "--steps", min=1, help=gettext("How many steps; 20, and all for ddpm.")
+        None, "--steps", metavar="N", min=1, help=gettext("How many steps; 20, and all for ddpm.")
     )
     sampler: Optional[str] = typer.Option(
-        None, "--sampler", help=gettext("dpm++ (if not given), ddim or ddpm.")
+        None, "--sampler", metavar="SAMPLER", help=gettext("dpm++ (if not given), ddim or ddpm.")
     )
     seed: Optional[int] = typer.Option(
-        None, "--seed", min=0, help=gettext("The same seed draws the same images.")
+        None, "--seed", metavar="N", min=0, help=gettext("The same seed draws the same images.")
     )
-    eta: float = typer.Option(0.0, "--eta", help=gettext("For ddim: fresh noise in each step, 0 to 1."))
+    eta: float = typer.Option(
+        0.0, "--eta", metavar="NUMBER", help=gettext("For ddim: fresh noise in each step, 0 to 1.")
+    )
     label: Optional[str] = typer.Option(
-        None, "--label", help=gettext("Draw this class: its name or index; none is the empty label.")
+        None,
+        "--label",
+        metavar="LABEL",
+        help=gettext("Draw this class: its name or index; none is the empty label."),
     )
     guidance: Optional[float] = typer.Option(
-        None, "--guidance", help=gettext("Above 1 images follow the label more strictly.")
+        None, "--guidance", metavar="NUMBER", help=gettext("Above 1 images follow the label more strictly.")
     )
     start: Optional[str] = typer.Option(
         None, "--start", metavar="IMAGE", help=gettext("The image to begin with.")
     )
     strength: Optional[float] = typer.Option(
-        None, "--strength", help=gettext("Of img2img: how much noise the start image gets, above 0 up to 1.")
+        None,
+        "--strength",
+        metavar="NUMBER",
+        help=gettext("Of img2img: how much noise the start image gets, above 0 up to 1."),
     )
     mask: Optional[str] = typer.Option(
         None,

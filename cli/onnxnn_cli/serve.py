@@ -43,9 +43,14 @@ class Serving:
 
     files: List[str] = _FILES
     host: str = typer.Option(
-        "127.0.0.1", "--host", help=gettext("The address; 0.0.0.0 is open to other machines, with a token.")
+        "127.0.0.1",
+        "--host",
+        metavar="HOST",
+        help=gettext("The address; 0.0.0.0 is open to other machines, with a token."),
     )
-    port: int = typer.Option(8000, "--port", min=0, max=65535, help=gettext("The port; 0 takes a free one."))
+    port: int = typer.Option(
+        8000, "--port", metavar="N", min=0, max=65535, help=gettext("The port; 0 takes a free one.")
+    )
     gallery: Optional[str] = typer.Option(
         None, "--gallery", metavar="GALLERY", help=gettext("A gallery of one of the models, for /search.")
     )
@@ -59,28 +64,39 @@ class Serving:
         False, "--allow-open", help=gettext("Let other machines in without a token.")
     )
     cors: Optional[List[str]] = _CORS
-    queue: int = typer.Option(64, "--queue", min=1, help=gettext("Requests that may wait for a model."))
-    max_body: int = typer.Option(32, "--max-body", min=1, help=gettext("The largest request, in MB."))
-    max_pixels: int = typer.Option(
-        50, "--max-pixels", min=1, help=gettext("The largest image, in millions of pixels.")
+    queue: int = typer.Option(
+        64, "--queue", metavar="N", min=1, help=gettext("Requests that may wait for a model.")
     )
-    max_items: int = typer.Option(64, "--max-items", min=1, help=gettext("Inputs in one request."))
-    timeout: float = typer.Option(30.0, "--timeout", help=gettext("Seconds that one request may take."))
+    max_body: int = typer.Option(
+        32, "--max-body", metavar="N", min=1, help=gettext("The largest request, in MB.")
+    )
+    max_pixels: int = typer.Option(
+        50, "--max-pixels", metavar="N", min=1, help=gettext("The largest image, in millions of pixels.")
+    )
+    max_items: int = typer.Option(
+        64, "--max-items", metavar="N", min=1, help=gettext("Inputs in one request.")
+    )
+    timeout: float = typer.Option(
+        30.0, "--timeout", metavar="SECONDS", help=gettext("Seconds that one request may take.")
+    )
     header_timeout: float = typer.Option(
-        10.0, "--header-timeout", help=gettext("Seconds in which the headers of a request are expected.")
+        10.0,
+        "--header-timeout",
+        metavar="SECONDS",
+        help=gettext("Seconds in which the headers of a request are expected."),
     )
     workers: int = typer.Option(
-        1, "--workers", min=1, help=gettext("Processes; one uses all processor cores already.")
+        1, "--workers", metavar="N", min=1, help=gettext("Processes; one uses all processor cores already.")
     )
     threads: Optional[int] = typer.Option(
-        None, "--threads", min=1, help=gettext("Processor cores to use; all where left out.")
+        None, "--threads", metavar="N", min=1, help=gettext("Processor cores to use; all where left out.")
     )
     device: str = DEVICE
     mqtt: Optional[str] = typer.Option(
         None,
         "--mqtt",
-        metavar="mqtt://BROKER/TOPIC",
-        help=gettext("Answer images that come through an MQTT broker, too; mqtts:// for TLS."),
+        metavar="ADDRESS",
+        help=gettext("Answer images from an MQTT broker, too: mqtt://BROKER/TOPIC, or mqtts:// for TLS."),
     )
     mqtt_result: str = typer.Option(
         "", "--mqtt-result", metavar="TOPIC", help=gettext("Where results go; TOPIC/result where left out.")

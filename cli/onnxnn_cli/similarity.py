@@ -22,7 +22,10 @@ def similarity(
     a: str = typer.Argument(..., metavar="A", help=gettext("An image or another input of the model.")),
     b: str = typer.Argument(..., metavar="B", help=gettext("The one to compare it with.")),
     method: str = typer.Option(
-        "cosine", "--method", help=gettext("cosine, euclidean, manhattan, chebyshev, pearson or dot.")
+        "cosine",
+        "--method",
+        metavar="METHOD",
+        help=gettext("cosine, euclidean, manhattan, chebyshev, pearson or dot."),
     ),
     device: str = DEVICE,
     as_json: bool = JSON,

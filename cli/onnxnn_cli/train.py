@@ -30,7 +30,7 @@ def train(
     devices: Optional[int] = typer.Option(
         None,
         "--devices",
-        metavar="NUMBER",
+        metavar="N",
         help=gettext("How many devices train together, each with its own process; instead of the recipe's."),
     ),
     as_json: bool = JSON,

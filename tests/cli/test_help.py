@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from onnxnn_cli.main import COMMANDS, GROUPS
+from onnxnn_cli.main import COMMANDS, GROUPS, app
 from support.paths import ROOT
+from typer.main import get_command
 
 NAMES = [*(command.__name__.replace("_", "-") for command in COMMANDS), *GROUPS]
 PAGE = ROOT / "docs" / "commands.md"
@@ -43,3 +44,30 @@ def test_each_command_is_run_by_a_test(name):
         path.read_text("utf-8") for path in TESTS.glob("test_*.py") if path.name != "test_help.py"
     )
     assert re.search(rf'onnxnn\(\s*"{name}"', texts)
+
+
+def parameters(command):
+    """Yield the arguments and options of a command and of those in it, with the command's name."""
+    for inner in getattr(command, "commands", {}).values():
+        yield from parameters(inner)
+    if not hasattr(command, "commands"):
+        yield from ((command.name, each) for each in command.params)
+
+
+def test_every_value_has_a_placeholder_in_capitals():
+    """One word, with an ending where a file needs one; Typer's own words differ between its versions."""
+    values = [each for each in parameters(get_command(app)) if not getattr(each[1], "is_flag", False)]
+    assert len(values) > 80
+    shown = {f"{command} {value.opts[0]}": value.metavar for command, value in values}
+    assert {
+        name: text for name, text in shown.items() if not re.fullmatch(r"[A-Z]+(\.[a-z]+)?", text or "")
+    } == {}
+
+
+def test_the_same_option_has_the_same_placeholder_everywhere():
+    found = {}
+    for _, value in parameters(get_command(app)):
+        if value.opts[0].startswith("-"):
+            found.setdefault(value.opts[0], set()).add(value.metavar)
+    del found["--out"]  # files of several kinds, and folders
+    assert {name: texts for name, texts in found.items() if len(texts) > 1} == {}
