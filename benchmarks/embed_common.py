@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from PIL import Image
 from quick import quick_or
 
 SIZE = quick_or(32, 224)
+
+FASTEMBED_NAME = "Qdrant/resnet50-onnx"
+"""The model of FastEmbed whose name the file takes: its own ones come from a hub."""
 
 # Says in a script's last line what it computed and its peak memory in MiB. VmHWM belongs to the program
 # alone; getrusage would count what the process that started it held.
@@ -57,3 +61,19 @@ def make_files(folder: Path, count: int, distinct: int = 200) -> list[str]:
         noisy = smooth + random.integers(-12, 13, (480, 640, 1))
         Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path, quality=90)
     return [str(path) for path in paths]
+
+
+def write_for_fastembed(model: str, folder: Path) -> None:
+    """Write a new folder from which FastEmbed opens a model file, with the same steps before the network."""
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(Path(model).read_bytes())
+    steps = {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_resize": True,
+        "size": {"height": SIZE, "width": SIZE},
+        "resample": int(Image.Resampling.BILINEAR),
+        "do_center_crop": False,
+        "do_rescale": True,
+        "do_normalize": False,
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(steps), encoding="utf-8")

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import onnxnn_runtime as rt
 import onnxruntime
-from embed_common import SIZE, make_files, make_model
+from embed_common import FASTEMBED_NAME, SIZE, make_files, make_model, write_for_fastembed
 from onnxnn_runtime.session.providers import num_threads
 from PIL import Image
 from quick import quick_or
@@ -60,8 +60,8 @@ _FASTEMBED = """
 import json, sys, time
 import numpy as np
 from fastembed import ImageEmbedding
-folder, batch = sys.argv[1], int(sys.argv[2])
-model = ImageEmbedding("Qdrant/resnet50-onnx", specific_model_path=folder)
+name, folder, batch = sys.argv[1], sys.argv[2], int(sys.argv[3])
+model = ImageEmbedding(name, specific_model_path=folder)
 print("ready", flush=True)
 for line in sys.stdin:
     files = json.loads(line)
@@ -75,20 +75,9 @@ class FastEmbed:
     """FastEmbed in a process of its own, given the same file under the name of one of its models."""
 
     def __init__(self, python: str, model: str, folder: Path) -> None:
-        folder.mkdir()
-        (folder / "model.onnx").write_bytes(Path(model).read_bytes())
-        steps = {
-            "image_processor_type": "CLIPImageProcessor",
-            "do_resize": True,
-            "size": {"height": SIZE, "width": SIZE},
-            "resample": int(Image.Resampling.BILINEAR),
-            "do_center_crop": False,
-            "do_rescale": True,
-            "do_normalize": False,
-        }
-        (folder / "preprocessor_config.json").write_text(json.dumps(steps), encoding="utf-8")
+        write_for_fastembed(model, folder)
         self._process = subprocess.Popen(
-            [python, "-c", _FASTEMBED, str(folder), str(BATCH)],
+            [python, "-c", _FASTEMBED, FASTEMBED_NAME, str(folder), str(BATCH)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

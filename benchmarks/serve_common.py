@@ -52,11 +52,13 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self._socket.makefile("rb")
 
-    def post(self, path: str, body: bytes, kind: str = "image/jpeg") -> Answer:
-        """Send a body and wait for the answer, vectors as NumPy's files."""
+    def post(
+        self, path: str, body: bytes, kind: str = "image/jpeg", accept: str = "application/x-npy"
+    ) -> Answer:
+        """Send a body and wait for the answer, vectors as NumPy's files if not said otherwise."""
         head = (
             f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
-            "Accept: application/x-npy\r\n"
+            f"Accept: {accept}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         start = time.perf_counter()
@@ -105,14 +107,22 @@ def server(model: str, **settings: object) -> Iterator[Running]:
             process.send_signal(signal.SIGTERM)
 
 
-def many(port: int, connections: int, bodies: Iterator[bytes], path: str) -> list[Answer]:
-    """Send bodies over several connections at once, each the next one; return the answers."""
+def many(port: int, connections: int, bodies: Iterator[bytes], path: str, **headers: str) -> list[Answer]:
+    """Send bodies over several connections at once, each the next one; return the answers.
+
+    Args:
+        port: The server's.
+        connections: How many.
+        bodies: What is sent.
+        path: Where to.
+        headers: `kind` and `accept`, as `Connection.post` takes them.
+    """
     answers: list[Answer] = []
 
     def work() -> None:
         connection = Connection(port)
         while (body := next(bodies, None)) is not None:
-            answers.append(connection.post(path, body))
+            answers.append(connection.post(path, body, **headers))
         connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(connections)]

@@ -8,23 +8,17 @@ second (the best round of each) and the ratio round by round (its median).
 from __future__ import annotations
 
 import argparse
-import io
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import onnxnn_runtime as rt
 from embed_common import make_files, make_model
 from onnxnn_runtime.session.providers import num_threads
 from quick import quick_or
-from serve_common import many, server
-
-LOAD = "--load"
-"""The first argument of the process that sends the requests."""
+from serve_common import server
+from serve_load import check, load
 
 
 def main() -> None:
@@ -46,7 +40,8 @@ def main() -> None:
                 start = time.perf_counter()
                 vectors = model.embed(files)
                 folder = len(files) / (time.perf_counter() - start)
-                served = load(running.port, options.connections, files, vectors)
+                served, total = load(running.port, options.connections, files)
+                check(total, vectors.sum(0))
                 if run:
                     rates["folder"].append(folder)
                     rates["server"].append(served)
@@ -57,29 +52,5 @@ def main() -> None:
     print(f"server is {statistics.median(ratios):.2f} x folder")
 
 
-def load(port: int, connections: int, files: list[str], vectors: np.ndarray) -> float:
-    """Send the files from a process of its own, check the vectors, return images per second."""
-    command = [sys.executable, __file__, LOAD, str(port), str(connections)]
-    done = subprocess.run(command, input="\n".join(files), capture_output=True, text=True, check=True)
-    rate, first = done.stdout.split()
-    assert abs(float(first) - float(vectors.sum())) < 1e-4 * abs(vectors).sum()
-    return float(rate)
-
-
-def send() -> None:
-    """Send the files on stdin over the connections; print images per second and the sum of all vectors."""
-    port, connections = map(int, sys.argv[2:])
-    bodies = [Path(path).read_bytes() for path in sys.stdin.read().split("\n")]
-    start = time.perf_counter()
-    answers = many(port, connections, iter(bodies), "/embed")
-    seconds = time.perf_counter() - start
-    assert all(answer.status == 200 for answer in answers), answers[0]
-    total = sum(float(np.load(io.BytesIO(answer.body)).sum()) for answer in answers)
-    print(len(bodies) / seconds, total)
-
-
 if __name__ == "__main__":
-    if LOAD in sys.argv[1:]:
-        send()
-    else:
-        main()
+    main()
