@@ -70,6 +70,13 @@ def write_triton(path: PathLike, folder: PathLike, *, max_batch: int = 64, force
     """
     check_integer("max_batch", max_batch)
     source, repository = regular_file(path), as_path(folder, "folder")
+    if source.stem.startswith("."):
+        raise OutputError.coded(
+            "E-OUTPUT-01",
+            "{path}: expected a name that does not begin with a dot, since Triton's model is called like "
+            "the file. Rename the file.",
+            path=printable(str(path)),
+        )
     target = repository / source.stem
     check_folder(target / _CONFIG)
     _check_free(target, force)
@@ -110,9 +117,12 @@ def config_text(model: Model, name: str, max_batch: int = 64) -> str:
 
 
 def _is_batched(model: Model) -> bool:
-    """Return whether every input and output begins with a free axis, the same one for all inputs."""
+    """Return whether every input and output begins with a free axis, the same one for all.
+
+    Graphs of others may return as many rows as they find, which are no batch.
+    """
     shapes = [shape for _, shape in (*model.inputs.values(), *model.outputs.values())]
-    first = {shape[0] for _, shape in model.inputs.values() if shape}
+    first = {shape[0] for shape in shapes if shape}
     return len(first) == 1 and all(shape and not isinstance(shape[0], int) for shape in shapes)
 
 
@@ -222,4 +232,7 @@ def _remove(folder: Path) -> None:
     import shutil  # here, because it brings every compression there is
 
     with contextlib.suppress(OSError):
-        shutil.rmtree(str(folder))
+        if os.path.islink(str(folder)):
+            folder.unlink()
+        else:
+            shutil.rmtree(str(folder))

@@ -78,6 +78,42 @@ def test_a_fixed_batch_is_not_batched(tmp_path):
     assert "dynamic_batching" not in text
 
 
+def test_rows_that_are_no_batch_are_not_batched(tmp_path):
+    """A detector finds as many boxes as there are, whatever the batch."""
+    made = models.graph(
+        [models.node("Relu", ["input"], ["output"])],
+        [models.value("input", ["batch", 2])],
+        [models.value("output", ["boxes", 2])],
+    )
+    (tmp_path / "a.onnx").write_bytes(models.model(made))
+    text = (write_triton(tmp_path / "a.onnx", tmp_path) / "config.pbtxt").read_text(encoding="utf-8")
+    assert "max_batch_size: 0\n" in text
+    assert text.count("dims: [ -1, 2 ]") == 2
+
+
+@pytest.mark.parametrize("name", ["..onnx", "...onnx", ".hidden.onnx", ".onnx"])
+def test_names_that_begin_with_a_dot_are_refused(golden, tmp_path, name):
+    (tmp_path / "models").mkdir()
+    for folder in (tmp_path, tmp_path / "models"):  # which ".." and "." would name
+        (folder / "config.pbtxt").write_text("mine", encoding="utf-8")
+    (tmp_path / name).write_bytes((golden / "models" / "table.onnx").read_bytes())
+    before = sorted(map(str, tmp_path.rglob("*")))
+    with pytest.raises(rt.OutputError, match="expected a name that does not begin with a dot"):
+        write_triton(tmp_path / name, tmp_path / "models", force=True)
+    assert sorted(map(str, tmp_path.rglob("*"))) == before
+
+
+@posix
+def test_a_link_to_a_model_is_replaced_and_the_model_stays(golden, tmp_path):
+    path = golden / "models" / "table.onnx"
+    write_triton(path, tmp_path / "other")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "table").symlink_to(tmp_path / "other" / "table")
+    assert not write_triton(path, tmp_path / "models", force=True).is_symlink()
+    assert [each.name for each in (tmp_path / "models").iterdir()] == ["table"]
+    assert (tmp_path / "other" / "table" / "config.pbtxt").is_file()
+
+
 def test_class_names(golden, tmp_path):
     folder = write_triton(golden / "models" / "image_classifier.onnx", tmp_path)
     assert (folder / "labels.txt").read_text(encoding="utf-8") == "red\n绿\n"

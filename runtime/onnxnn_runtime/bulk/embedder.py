@@ -113,7 +113,8 @@ class Embedder:
             column = self._column_of(batch)
             if isinstance(batch[column], _SINGLE):
                 return self._row(batch, column)
-            kept, vectors = self._vectors(column, list(batch[column]))
+            inputs = _checked(batch, column)
+            kept, vectors = self._vectors(column, inputs)
             left = _left(column)
             rest = {name: _chosen(values, kept) for name, values in batch.items() if name not in left}
             return {**rest, "vector": vectors}
@@ -193,6 +194,36 @@ class Embedder:
         if isinstance(value, (str, os.PathLike)) and self._model.input_spec.kind == "image":
             return expanded(path_text(value))
         return f"input[{number}]"
+
+
+def _checked(batch: Mapping[str, object], column: str) -> list[object]:
+    """Return the inputs of a batch.
+
+    Raises:
+        InputError: They are no column, or another column is none or has another length.
+    """
+    expected = _length(batch[column])
+    for name, values in batch.items():
+        if expected is None or _length(values) != expected:
+            raise InputError.coded(
+                "E-INPUT-05",
+                "column {column}: expected an array or a list with a value for each row of the column "
+                "{inputs}, got {got}.",
+                column=repr(printable(str(name), 40)),
+                inputs=repr(printable(column, 40)),
+                got=shortened(values),
+            )
+    return list(cast("Sequence[object]", batch[column]))
+
+
+def _length(values: object) -> int | None:
+    """Return how many values a column has; None where it is no column."""
+    if isinstance(values, _SINGLE) or not hasattr(values, "__getitem__"):
+        return None
+    try:
+        return len(cast("Sequence[object]", values))
+    except TypeError:  # an array without axes
+        return None
 
 
 def _left(column: str) -> tuple[str, ...]:

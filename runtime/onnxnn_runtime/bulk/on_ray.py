@@ -125,6 +125,8 @@ def _distributed(actors: Sequence[Actor], jobs: Sequence[Job]) -> Generator[Done
         (found,), _ = engine.wait([*beginning, *running], num_returns=1)
         actor = beginning.pop(found, None) or running.pop(found)
         done = engine.get(found)
+        if done is not None and done.broken is not None:
+            waiting = []  # what the others have begun is finished and kept
         if waiting:
             running[actor.work.remote(waiting.pop())] = actor
         if done is not None:

@@ -10,15 +10,15 @@ from typing import Iterable, Sequence
 
 from onnxnn_runtime.card.tokens import is_file
 from onnxnn_runtime.errors import InputError, OutputError
-from onnxnn_runtime.files.access import as_path, cannot_write
+from onnxnn_runtime.files.access import as_path, cannot_write, regular_file
 from onnxnn_runtime.files.paths import path_text
-from onnxnn_runtime.inputs.folders import Skipped, describe_skipped, find_images
+from onnxnn_runtime.inputs.folders import Skipped, images_of
 from onnxnn_runtime.inputs.given import matching
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .shards import Maker, Record, Shard, read_shard, record_of
 
-_NAME = re.compile(r"part-(\d{5,})\.parquet")
+_NAME = re.compile(r"part-(\d{5}|[1-9]\d{5,})\.parquet")
 
 
 @dataclass(frozen=True)
@@ -36,34 +36,30 @@ class Job:
     before: Shard | None = None
 
 
-def find_inputs(given: object) -> tuple[list[str], list[Skipped]]:
+def find_inputs(given: object, errors: str) -> tuple[list[str], list[Skipped]]:
     """List image files, each once.
 
     Args:
         given: Paths of images, of folders of them, or patterns; one or several.
+        errors: "raise" refuses paths where nothing is, before any work is done.
 
     Returns:
         Their paths, and what lies in the folders and is no image.
 
     Raises:
-        InputError: Something is no path, or a folder holds no images.
+        InputError: Something is no path, a folder holds no images, or a file is missing.
     """
     found: list[str] = []
     skipped: list[Skipped] = []
     for each in given if isinstance(given, (list, tuple)) else [given]:
         for path in matching(_path(each)):
             if not os.path.isdir(path):
+                if errors == "raise" and not os.path.lexists(path):
+                    regular_file(path)
                 found.append(path)
                 continue
-            images, others = find_images(path)
+            images, others = images_of(path)
             skipped.extend(others)
-            if not images:
-                raise InputError.coded(
-                    "E-INPUT-01",
-                    "{folder}: expected images in this folder, got none; {found}.",
-                    folder=path,
-                    found=describe_skipped(others),
-                )
             found.extend(images)
     if not found:
         raise InputError.coded(

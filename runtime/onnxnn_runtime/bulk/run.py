@@ -16,11 +16,12 @@ from onnxnn_runtime.gallery.lock import writer_lock
 from onnxnn_runtime.inputs.folders import Skipped
 from onnxnn_runtime.inputs.options import Progress, ReadOptions
 from onnxnn_runtime.loading import load
+from onnxnn_runtime.messages.catalogue import Message, following, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.model import Model
 
-from .packages import parquet
+from .packages import parquet, ray
 from .plan import Job, check_maker, find_inputs, find_shards, plan
 from .shards import Maker, Shard
 from .work import Done, Settings, remove_temporary, work
@@ -87,8 +88,8 @@ def embed_files(
             on this machine that ends with the call.
         workers: For "ray" the number of actors, each with one thread; None: one for each processor.
         normalize: Scale each vector to length 1.
-        errors: "raise" stops at a broken input, and what was finished before stays; "skip" leaves it out and
-            lists it in the result.
+        errors: "raise" stops after the shard of a broken input, where the others stay; "skip" leaves it out
+            and lists it in the result.
         batch_size: Inputs that run together; None follows the device.
         shard_size: The most inputs of a new shard: what a killed run may have to repeat for each worker.
         device: As for `onnxnn_runtime.load`.
@@ -106,13 +107,15 @@ def embed_files(
     options = ReadOptions(errors, batch_size, progress)
     _check(engine, workers, shard_size)
     parquet()
+    if engine == "ray":
+        ray()
     target = as_path(folder, "folder")
     check_folder(target / "part")
     threads = 1 if engine == "ray" else None
     opened = model if isinstance(model, Model) else load(model, device, threads=threads)
     settings = _settings(opened, normalize, options)
     dimension = int(opened.embed([]).shape[1])
-    names, skipped = find_inputs(inputs)
+    names, skipped = find_inputs(inputs, options.errors)
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -142,14 +145,28 @@ def _replace_others(folder: Path, maker: Maker, force: bool) -> None:
 
 
 def _keep(results: Iterable[Done], dimension: int, done: int, total: int, options: ReadOptions) -> int:
-    """Give shards their names as they come, and report progress; return the length of a vector."""
+    """Give shards their names as they come, and report progress; return the length of a vector.
+
+    Raises:
+        InputError: An input was broken; the message says how to resume.
+    """
+    broken = None
     if done:
         options.report(done, total)
     for each in results:
-        each.keep()
-        dimension = each.dimension
-        done += len(each.job.inputs)
-        options.report(done, total)
+        if each.temporary is not None:
+            each.keep()
+            dimension = each.dimension
+            done += each.num
+            options.report(done, total)
+        broken = broken or each.broken
+    if broken is not None:
+        advice = gettext(
+            "Done, and kept: {done} of {total}. Repair or remove this one and run it again.",
+            done=done,
+            total=total,
+        )
+        raise type(broken)(Message(broken.text + following(advice), broken.code)) from broken
     return dimension
 
 
@@ -209,7 +226,10 @@ def _results(
         yield from work_on_ray(model, jobs, settings, workers)
         return
     for job in jobs:
-        yield work(model, job, settings)
+        done = work(model, job, settings)
+        yield done
+        if done.broken is not None:
+            return
 
 
 def _remove(shards: Sequence[Shard]) -> None:

@@ -20,7 +20,7 @@ from typing import NamedTuple, Sequence
 import numpy as np
 
 from onnxnn_runtime.errors import OutputError
-from onnxnn_runtime.files.access import write_atomically
+from onnxnn_runtime.files.access import regular_file, write_atomically
 from onnxnn_runtime.messages.shorten import printable
 
 from .packages import arrow, parquet
@@ -126,18 +126,14 @@ def read_shard(path: Path) -> Shard:
     """
     pa, pq = arrow(), parquet()
     try:
+        regular_file(path, error=OutputError)  # Arrow would wait for a named pipe without end
         facts = json.loads(pq.read_schema(str(path)).metadata[_KEY].decode("ascii"))
         if facts["format"] != _FORMAT:
             raise ValueError
         records = tuple(_record(*each) for each in facts["inputs"])
         return Shard(path, Maker(str(facts["model"]), bool(facts["normalize"])), records)
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise OutputError.coded(
-            "E-OUTPUT-02",
-            "{path}: expected a shard of vectors, as onnxnn writes it, got a damaged or another file. Move "
-            "it away; its inputs are then embedded again.",
-            path=printable(str(path)),
-        ) from error
+        raise _damaged(path) from error
 
 
 def read_vectors(shard: Shard, names: Sequence[str]) -> np.ndarray:
@@ -146,13 +142,28 @@ def read_vectors(shard: Shard, names: Sequence[str]) -> np.ndarray:
     Args:
         shard: The shard.
         names: The inputs, none of which was left out.
+
+    Raises:
+        OutputError: The shard is damaged.
     """
-    column = parquet().read_table(str(shard.path)).column("vector").combine_chunks()
-    vectors = np.asarray(column.flatten()).reshape(shard.num_vectors, column.type.list_size)
+    try:
+        column = parquet().read_table(str(shard.path)).column("vector").combine_chunks()
+        vectors = np.asarray(column.flatten()).reshape(shard.num_vectors, column.type.list_size)
+    except (arrow().ArrowException, OSError, KeyError, AttributeError, ValueError) as error:
+        raise _damaged(shard.path) from error
     wanted = set(names)
     kept = [record.name in wanted for record in shard.records if not record.reason]
     found: np.ndarray = vectors[np.array(kept, bool)]
     return found
+
+
+def _damaged(path: Path) -> OutputError:
+    return OutputError.coded(
+        "E-OUTPUT-02",
+        "{path}: expected a shard of vectors, as onnxnn writes it, got a damaged or another file. Move "
+        "it away; its inputs are then embedded again.",
+        path=printable(str(path)),
+    )
 
 
 def _record(name: str, size: int, mtime_ns: int, reason: str) -> Record:

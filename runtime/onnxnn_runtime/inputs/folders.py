@@ -166,6 +166,23 @@ def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped
     return sorted(images, key=_path_key), sorted(skipped)
 
 
+def images_of(folder: str) -> tuple[list[str], list[Skipped]]:
+    """Like `find_images`, but refuse a folder without images.
+
+    Raises:
+        InputError: It holds none, or cannot be listed.
+    """
+    images, skipped = find_images(folder)
+    if not images:
+        raise InputError.coded(
+            "E-INPUT-01",
+            "{folder}: expected images in this folder, got none; {found}.",
+            folder=folder,
+            found=describe_skipped(skipped),
+        )
+    return images, skipped
+
+
 def describe_skipped(skipped: Sequence[Skipped]) -> str:
     """Return what a folder without images holds, for a message."""
     if not skipped:

@@ -27,7 +27,7 @@ from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.system import system_reason
 
-from .folders import Skipped, describe_skipped, find_images, skipped_for
+from .folders import Skipped, images_of, skipped_for
 from .given import MAX_DEPTH, file_name, is_numeric, is_things, matching, plain
 from .numpy_file import is_numpy, load_numpy
 from .reading import Sample
@@ -214,15 +214,8 @@ class _Finder:
             )
 
     def _folder(self, folder: str) -> Iterator[Sample]:
-        images, skipped = find_images(folder)
+        images, skipped = images_of(folder)
         self._skipped.extend(skipped)
-        if not images:
-            raise InputError.coded(
-                "E-INPUT-01",
-                "{folder}: expected images in this folder, got none; {found}.",
-                folder=folder,
-                found=describe_skipped(skipped),
-            )
         return (Sample(path, path) for path in images)
 
     def _image_array(self, array: np.ndarray, name: str) -> Iterator[Sample]:

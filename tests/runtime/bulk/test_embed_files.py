@@ -10,6 +10,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from PIL import Image
+from support.posix import posix
 
 pytest.importorskip("pyarrow", reason='shards need pyarrow: pip install "onnxnn-runtime[ray]"')
 
@@ -122,10 +123,13 @@ def test_vectors_of_other_folders_stay(model, photos, tmp_path):
 
 def test_broken_images(model, photos, tmp_path):
     (photos / "4.png").write_bytes(b"\x89PNG\r\n\x1a\n none")
-    with pytest.raises(rt.InputError, match=r"4\.png: cannot be read as an image"):
-        embed_files(model, photos, tmp_path / "v", shard_size=3)
-    assert len(content(tmp_path / "v")) == 3
-    for resumed in (3, 7):  # what was left out is done, and named again
+    for done in ([0, 1, 2, 3, 5], [0, 1, 2, 3, 5, 6]):  # the others of its shard are kept
+        with pytest.raises(
+            rt.InputError, match=rf"4\.png: cannot be read as an image.* kept: {len(done)} of 7"
+        ):
+            embed_files(model, photos, tmp_path / "v", shard_size=3)
+        assert sorted(content(tmp_path / "v")) == [str(photos / f"{number}.png") for number in done]
+    for resumed in (6, 7):  # what was left out is done, and named again
         report = embed_files(model, photos, tmp_path / "v", shard_size=3, errors="skip")
         assert (report.num, report.resumed) == (6, resumed)
         ((name, reason),) = report.skipped
@@ -136,6 +140,29 @@ def test_broken_images(model, photos, tmp_path):
     draw(photos / "4.png", 4)
     assert embed_files(model, photos, tmp_path / "v", shard_size=3).resumed == 6
     check_complete(model, photos, tmp_path / "v")
+
+
+def test_changed_images_of_which_one_is_broken(model, photos, tmp_path):
+    """The shard is written again with the others; the broken one keeps its vector until it is repaired."""
+    embed_files(model, photos, tmp_path / "v")
+    before = content(tmp_path / "v")
+    draw(photos / "1.png", 99)
+    (photos / "2.png").write_bytes(b"none")
+    draw(photos / "3.png", 98)
+    with pytest.raises(rt.InputError, match=r"2\.png: expected an image.* kept: 6 of 7"):
+        embed_files(model, photos, tmp_path / "v")
+    found = content(tmp_path / "v")
+    assert [name[-5] for name in found if found[name] != before[name]] == ["1", "3"]
+    draw(photos / "2.png", 97)
+    assert embed_files(model, photos, tmp_path / "v").resumed == 6
+    check_complete(model, photos, tmp_path / "v")
+
+
+def test_a_file_that_is_missing_is_said_before_the_work(model, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(working, "write_shard", refuse_work)
+    with pytest.raises(rt.InputError, match=r"none\.png: no such file"):
+        embed_files(model, [photos, photos / "none.png"], tmp_path / "v")
+    assert not (tmp_path / "v").exists()
 
 
 def test_all_images_broken(model, tmp_path):
@@ -154,6 +181,24 @@ def test_another_model_is_refused(model, open_model, photos, tmp_path):
     check_complete(model, photos, tmp_path / "v")
     assert embed_files(other, photos, tmp_path / "v", force=True).shards == 1
     check_complete(other, photos, tmp_path / "v")
+
+
+def test_a_shard_with_damaged_vectors_is_refused(model, photos, tmp_path):
+    embed_files(model, photos, tmp_path / "v")
+    path = tmp_path / "v" / "part-00000.parquet"
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + b"\xff" * 60 + data[64:])  # what it says of itself stands at its end
+    draw(photos / "1.png", 99)
+    with pytest.raises(rt.OutputError, match=r"part-00000\.parquet: expected a shard of vectors"):
+        embed_files(model, photos, tmp_path / "v")
+
+
+@posix
+def test_a_named_pipe_in_the_place_of_a_shard_is_refused(model, photos, tmp_path):
+    (tmp_path / "v").mkdir()
+    os.mkfifo(str(tmp_path / "v" / "part-00000.parquet"))
+    with pytest.raises(rt.OutputError, match="expected a shard of vectors"):
+        embed_files(model, photos, tmp_path / "v")
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + b"\0" * 200 + b"PAR1"])
@@ -195,6 +240,29 @@ def test_what_a_lost_worker_writes_does_not_count(model, photos, tmp_path, monke
     assert embed_files(model, photos, tmp_path / "v", shard_size=3).resumed == 0
     check_complete(model, photos, tmp_path / "v")
     assert list((tmp_path / "v").glob(".part*")) == []
+
+
+def test_what_a_killed_run_leaves_is_removed_and_nothing_else(model, photos, tmp_path):
+    ours = [".part-00003.0123abcd.unnamed", "..part-00003.0123abcd.unnamed.4567cdef.part"]
+    others = [".mine.unnamed", ".part-00003.unnamed", ".a.part", "part-000000.parquet", "more.parquet"]
+    (tmp_path / "v").mkdir()
+    for name in ours + others:
+        (tmp_path / "v" / name).write_bytes(b"x")
+    report = embed_files(model, photos, tmp_path / "v")
+    assert (report.num, report.shards) == (7, 1)
+    found = {path.name for path in (tmp_path / "v").iterdir()}
+    assert found == {*others, ".lock", "part-00000.parquet"}
+
+
+@pytest.mark.parametrize("package", ["pyarrow", "ray"])
+def test_a_missing_package_is_said_before_the_work(model, photos, tmp_path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, package + ".parquet", None)
+    with pytest.raises(
+        ImportError, match=rf'needs {package}\. Install it: pip install "onnxnn-runtime\[ray\]"'
+    ):
+        embed_files(model, photos, tmp_path / "v", engine="ray")
+    assert not (tmp_path / "v").exists()
 
 
 def test_a_second_run_at_the_same_time_is_refused(model, photos, tmp_path):

@@ -118,6 +118,26 @@ def test_what_is_no_batch(model):
         Embedder(model)(5)
 
 
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ({"label": [1]}, "label"),
+        ({"label": np.arange(3)}, "label"),
+        ({"label": 5}, "label"),
+        ({"label": "ab"}, "label"),
+        ({"label": np.array(1)}, "label"),
+        ({"path": None}, "path"),
+        ({"path": 3}, "path"),
+        ({"path": Image.new("RGB", (2, 2))}, "path"),
+    ],
+)
+def test_columns_that_do_not_match(model, paths, more, name):
+    with pytest.raises(
+        rt.InputError, match=rf"column '{name}': expected an array or a list with a value for"
+    ):
+        Embedder(model)({"path": paths[:2], **more})
+
+
 def test_a_model_without_vectors(open_model):
     with pytest.raises(rt.CardError, match="embed"):
         Embedder(open_model("table", device="cpu"))
