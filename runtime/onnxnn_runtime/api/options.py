@@ -97,8 +97,10 @@ def takes_by_name(options: type) -> Callable[[Call], Call]:
     """
 
     def decorate(function: Call) -> Call:
-        own = len(inspect.signature(function).parameters) - 1
-        _complete(function, function, own, _fields(options, 0))
+        *own, rest = inspect.signature(function).parameters
+        _complete(function, function, len(own), _fields(options, 0))
+        # Type checkers read `Unpack[...]`, whose typing_extensions is not there at run time.
+        function.__annotations__[rest] = object
         return function
 
     return decorate

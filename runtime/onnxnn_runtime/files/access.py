@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import BinaryIO, Callable, Union
 
@@ -25,7 +26,10 @@ from onnxnn_runtime.messages.system import system_reason
 
 from .paths import expanded, path_text, refuse_address
 
-PathLike = Union[str, "os.PathLike[str]"]
+if sys.version_info >= (3, 9):
+    PathLike = Union[str, os.PathLike[str]]
+else:
+    PathLike = Union[str, "os.PathLike[str]"]
 
 
 def as_path(path: object, name: str = "path", error: type[OnnxnnError] = OutputError) -> Path:

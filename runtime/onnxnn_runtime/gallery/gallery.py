@@ -14,6 +14,7 @@ from onnxnn_runtime.errors import InputError, OutputError
 from onnxnn_runtime.files.access import PathLike
 from onnxnn_runtime.inputs.folders import warn_of
 from onnxnn_runtime.inputs.options import ReadOptions
+from onnxnn_runtime.model import Model
 
 from .address import as_folder
 from .asked import Asked
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from onnxnn_runtime.inputs.options import Reading
-    from onnxnn_runtime.model import Model
 
 
 @checked_class()

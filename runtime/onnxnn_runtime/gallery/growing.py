@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, TypeVar
 
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.model import Model
 
 from .engine_store import EngineStore
 from .facts import GalleryFacts
@@ -16,8 +17,6 @@ from .pushing import push
 from .results import Changes
 
 if TYPE_CHECKING:
-    from onnxnn_runtime.model import Model
-
     from .store import Store
 
 G = TypeVar("G", bound="GrowingGallery")
