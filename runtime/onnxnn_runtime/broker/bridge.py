@@ -97,9 +97,9 @@ class Bridge:
         """Take it that the broker has a result, from the connection's thread."""
         self._loop.call_soon_threadsafe(self._confirm, mid, problem)
 
-    def connected(self) -> None:
-        """Say that the connection is there, from the connection's thread."""
-        self._loop.call_soon_threadsafe(self._say, "")
+    def connected(self, without: str = "") -> None:
+        """Say that the connection is there, and which topic is not, from the connection's thread."""
+        self._loop.call_soon_threadsafe(self._say, "", without)
 
     def away(self, reason: str) -> None:
         """Say why there is no connection, from the connection's thread."""
@@ -135,7 +135,7 @@ class Bridge:
         if not self._stopping:
             self._connect()
 
-    def _say(self, reason: str) -> None:
+    def _say(self, reason: str, without: str = "") -> None:
         """Print one line for each change: that the broker is there, or why it is not."""
         self._online = not reason
         said = reason or "connected"
@@ -158,6 +158,13 @@ class Bridge:
                 ),
                 flush=True,
             )
+            if without:
+                text = gettext(
+                    "{topic}: the broker lets this user read images without an ID alone. Let it read this "
+                    "topic, too, where boards send an ID.",
+                    topic=without,
+                )
+                _log.warning("%s", text)
 
     def _take(self, request: Request) -> None:
         if self._stopping:
@@ -235,15 +242,24 @@ class Bridge:
         if wanted and is_topic(wanted) and wanted != settings.status and not settings.is_request(wanted):
             topic = wanted
         data = bytes(as_json(content).body)
-        self._unconfirmed[self._connection.publish(topic, data, request.correlation)] = request
+        try:
+            mid = self._connection.publish(topic, data, request.correlation)
+        except ValueError as error:  # what MQTT cannot send, such as a topic of 65,536 bytes
+            self._let_go(request, str(error))
+            return
+        self._unconfirmed[mid] = request
 
     def _confirm(self, mid: int, problem: str) -> None:
         request = self._unconfirmed.pop(mid, None)
-        if request is None:
-            return
+        if request is not None:
+            self._let_go(request, problem)
+
+    def _let_go(self, request: Request, problem: str) -> None:
+        """Let the broker forget a request whose result it has, or will never have."""
         if problem:
             text = gettext(
-                "{topic}: the broker refused a result: {reason}.",
+                "{topic}: a result cannot be sent: {reason}. Choose another topic, or let the user write "
+                "to it.",
                 topic=shortened(request.topic, 80),
                 reason=problem,
             )

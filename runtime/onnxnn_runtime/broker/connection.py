@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
         def confirmed(self, mid: int, problem: str) -> None:
             """Take it that the broker has a message; `problem` says why it refused it, or is ""."""
 
-        def connected(self) -> None:
-            """Take it that the connection is there."""
+        def connected(self, without: str = "") -> None:
+            """Take it that the connection is there; one topic cannot be read, or ""."""
 
         def away(self, reason: str) -> None:
             """Take it that there is no connection, and why."""
@@ -42,6 +43,12 @@ __all__ = ["Connection", "Request", "require_paho"]
 _PAUSES = (1, 60)
 """Seconds between two tries to connect: the first pause, and the longest."""
 
+_STEADY = 120.0
+"""Seconds that a connection lasts where no other client with the same name ends it."""
+
+_AGAIN = 8
+"""Seconds of a pause that follows several connections of a short time."""
+
 _KEPT = 3_600
 """Seconds for which the broker keeps messages while this client is away."""
 
@@ -50,6 +57,7 @@ _LARGEST_PACKET = 268_435_455
 
 _WRONG_VERSION = 132
 _WRONG_LOGIN = (134, 135)
+_TAKEN_OVER = 142
 """Reason codes of MQTT 5."""
 
 
@@ -106,6 +114,8 @@ class Connection:
         self._settings = settings
         self._listener = listener
         self._answered = False
+        self._began = 0.0
+        self._pause = 0
         self._is_new = version == 5
         self._properties = self._connect_properties(most, largest) if self._is_new else None
         session: dict[str, Any] = {} if self._is_new else {"clean_session": False}
@@ -193,7 +203,8 @@ class Connection:
         else:
             self.known = True
             self.number += 1
-            topics = [self._settings.topic, self._settings.topic + "/+"]
+            self._began = time.monotonic()
+            topics = [self._settings.topic, self._settings.ids]
             if self._is_new:
                 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -221,8 +232,23 @@ class Connection:
         if not answered and not self.known:
             self._listener.refused_version()  # old brokers close the connection without a word
         elif self.known:
-            has_reason = flags.is_disconnect_packet_from_server
-            self._listener.away(str(reason) if has_reason else gettext("the connection ended"))
+            self._choose_pause(client)
+            code = reason.value if flags.is_disconnect_packet_from_server else 0
+            if code == _TAKEN_OVER or (not code and self._pause >= _AGAIN):
+                text = gettext(
+                    "another client with the same name takes its place. Stop the other server for this topic "
+                    "on a machine of this name, or give each its own --mqtt-result"
+                )
+            else:
+                text = str(reason) if code else gettext("the connection ended")
+            self._listener.away(text)
+
+    def _choose_pause(self, client: paho.Client) -> None:
+        """Wait longer after each connection that did not last; paho forgets pauses with every connection."""
+        shortest, longest = _PAUSES
+        lasted = time.monotonic() - self._began
+        self._pause = shortest if lasted > _STEADY or not self._pause else min(2 * self._pause, longest)
+        client.reconnect_delay_set(self._pause, longest)
 
     def _on_subscribe(
         self,
@@ -232,10 +258,10 @@ class Connection:
         reasons: list[ReasonCode],
         properties: Properties | None,
     ) -> None:
-        if any(each.is_failure for each in reasons):
+        if reasons[0].is_failure:
             self._listener.away(gettext("this user may not read the topic"))
         else:
-            self._listener.connected()
+            self._listener.connected(self._settings.ids if reasons[-1].is_failure else "")
 
     def _on_publish(
         self,

@@ -21,8 +21,11 @@ STATUS = "status"
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
+_LONGEST_TEXT = 65_535
+"""Bytes of a text that MQTT takes."""
+
 _LONGEST_TOPIC = 60_000
-"""Bytes; MQTT takes 65,535, and requests and results add levels."""
+"""Bytes of a topic; requests and results add levels."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class BrokerSettings:
         result: Where results go that have no other place; "" for `topic`/result.
 
     Raises:
-        InputError: A topic is none, or results would be read as images.
+        InputError: A topic is none, or results would be read as images; or host, user or password cannot be
+            sent to a broker.
     """
 
     host: str
@@ -54,6 +58,15 @@ class BrokerSettings:
 
     def __post_init__(self) -> None:
         check_integer("port", self.port, highest=65_535)
+        _check_host(self.host)
+        for name, text in (("user", self.user or ""), ("password", self.password or "")):
+            if not _can_be_sent(text):
+                raise InputError.coded(
+                    "E-INPUT-06",
+                    "--mqtt: the {name} for the broker holds bytes that are no UTF-8, or is longer than "
+                    "65,535 bytes. Write it in UTF-8.",
+                    name=name,
+                )
         for topic in (self.topic, self.result or self.topic):
             if not is_topic(topic):
                 raise InputError.coded(
@@ -68,6 +81,11 @@ class BrokerSettings:
                 "another one.",
                 topic=shortened(self.result),
             )
+
+    @property
+    def ids(self) -> str:
+        """The topics of requests with an ID, as a broker is asked for them."""
+        return f"{self.topic}/+"
 
     @property
     def status(self) -> str:
@@ -106,13 +124,31 @@ class BrokerSettings:
         return f"{self.result}/{request_id}"
 
 
-def is_topic(topic: str) -> bool:
-    """Return whether messages can be published at a topic: no wildcards, nothing of the broker's own."""
+def _check_host(host: str) -> None:
+    """Refuse a name that no machine can have: the connection would end without a word."""
     try:
-        length = len(topic.encode("utf-8"))
+        host.encode("idna")
+    except UnicodeError as error:
+        raise InputError.coded(
+            "E-INPUT-06",
+            "--mqtt: {host} is no name of a machine: each part between dots has 1 to 63 characters. Write "
+            "the broker's name or address, such as 192.168.1.5.",
+            host=shortened(host),
+        ) from error
+
+
+def _can_be_sent(text: str) -> bool:
+    try:
+        return len(text.encode("utf-8")) <= _LONGEST_TEXT
     except UnicodeEncodeError:
         return False
-    return 0 < length <= _LONGEST_TOPIC and not topic.startswith("$") and not set("+#\0") & set(topic)
+
+
+def is_topic(topic: str) -> bool:
+    """Return whether messages can be published at a topic: no wildcards, nothing of the broker's own."""
+    if not topic or not _can_be_sent(topic) or len(topic.encode("utf-8")) > _LONGEST_TOPIC:
+        return False
+    return not topic.startswith("$") and not set("+#\0") & set(topic)
 
 
 def parse_broker(address: str, password: str | None = None, result: str = "") -> BrokerSettings:

@@ -148,8 +148,8 @@ def servers():
     """Start servers: `servers(port, password="...", settings={...})`."""
     started = []
 
-    def start(port, user="", settings=None, topic="school/camera", **broker):
-        address = f"mqtt://{user}127.0.0.1:{port}/{topic}"
+    def start(port, user="", settings=None, topic="school/camera", scheme="mqtt", **broker):
+        address = f"{scheme}://{user}127.0.0.1:{port}/{topic}"
         started.append(Server({"address": address, **broker}, settings or {}))
         return started[-1]
 

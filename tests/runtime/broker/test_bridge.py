@@ -34,6 +34,8 @@ class Connection:
         self.started = False
 
     def publish(self, topic, data, correlation=None):
+        if len(topic) > 65_535:
+            raise ValueError("Invalid topic.")
         self.published.append((topic, json.loads(data)))
         return len(self.published)
 
@@ -100,6 +102,18 @@ def test_a_request_is_acknowledged_after_the_broker_has_its_result(connection, e
         await until(lambda: connection.acknowledged == [(7, 1)])
 
     run(work)
+
+
+def test_a_result_that_cannot_be_sent_does_not_come_again(connection, encoded):
+    long = "school/camera/" + "x" * 65_520
+
+    async def work(bridge, app):
+        bridge.received(bridges.Request(long, encoded(), 1, 7, 1))
+        await until(lambda: connection.acknowledged == [(7, 1)])
+        assert not bridge._held
+
+    run(work)
+    assert connection.published == []
 
 
 def test_a_request_that_is_sent_again_is_answered_once(connection, encoded):

@@ -34,6 +34,10 @@ def test_an_address_says_broker_user_and_topic():
         "mqtt://broker/a%00",
         "mqtt://broker/" + "a" * 70_000,
         "mqtt://[broker/topic",
+        "mqtt://a..b/topic",
+        "mqtt://" + "a" * 64 + "/topic",
+        "mqtt://\udcff/topic",
+        "mqtt://siot\udcff@broker/topic",
     ],
 )
 def test_other_addresses_are_refused(address):
@@ -50,6 +54,12 @@ def test_a_password_in_the_address_is_refused_and_not_shown(address):
     with pytest.raises(InputError, match="--mqtt") as caught:
         parse_broker(address)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["\udcff", "x" * 65_536])
+def test_a_password_that_cannot_be_sent_is_refused(password):
+    with pytest.raises(InputError, match="the password for the broker"):
+        parse_broker("mqtt://siot@broker/topic", password)
 
 
 @pytest.mark.parametrize("result", ["a/b", "a/b/status", "a/+", "$SYS/x"])
