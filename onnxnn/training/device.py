@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import torch
@@ -99,6 +99,9 @@ class Machine:
     is_main = True
     """Whether this process is the one that writes and reports."""
 
+    was_started = False
+    """Whether one process alone has trained before in this script."""
+
     def __init__(self, device: str = "auto", precision: str | int = "32-true") -> None:
         precision = precision_name(precision)
         self.device = _chosen(device)
@@ -109,8 +112,12 @@ class Machine:
         self._half = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}.get(precision)
         self._scaler = torch.amp.GradScaler(self.device.type) if precision == "16-mixed" else None
 
+    def finish(self) -> None:
+        """Let the random numbers that follow training be the same in all processes."""
+
     def start(self) -> None:
         """Make the device the one of this process."""
+        Machine.was_started = True
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
 
@@ -190,6 +197,16 @@ class Machine:
             Exception: What it raised, in all processes the same.
         """
         return [work()]
+
+    def check_same(self, facts: Callable[[], Mapping[str, str]]) -> None:
+        """Refuse what is not the same in all processes.
+
+        Args:
+            facts: Returns names and values.
+
+        Raises:
+            TrainingError: A value differs.
+        """
 
     def take_from_main(self, module: nn.Module) -> None:
         """Let a module have the weights and buffers that it has in the main process."""

@@ -27,7 +27,7 @@ def machine_for(options: DeviceOptions) -> Machine:
         TrainingError: The strategy is unknown.
     """
     options = replace(options, devices=_with_processes(options.devices))
-    if options.is_plain:
+    if options.is_plain and num_processes() == 1:  # two computers may have a device each
         return Machine(options.device, options.precision)
     return _several_devices()(options)
 

@@ -21,6 +21,8 @@ from onnxnn_runtime.messages.catalogue import Message
 from onnxnn_runtime.messages.shorten import printable
 from onnxnn_runtime.messages.shown_once import leave_to_others
 
+from .random_state import random_state, set_random_state
+
 __all__ = ["ProcessGroup", "current_group"]
 
 T = TypeVar("T")
@@ -80,6 +82,13 @@ class ProcessGroup:
                 dist.broadcast(values, 0, group=self._group)
                 if self.rank:
                     tensor.copy_(values)
+
+    def take_random_from_main(self) -> None:
+        """Draw what follows from the same random numbers in all processes."""
+        states = [None if self.rank else random_state()]
+        dist.broadcast_object_list(states, 0, group=self._group)
+        if self.rank and states[0] is not None:
+            set_random_state(states[0])
 
     def gather(self, work: Callable[[], T]) -> list[T]:
         """Do something that waits for no other process in each, and return all results.

@@ -10,7 +10,7 @@ import logging
 import random
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -100,6 +100,14 @@ class SeveralDevices(Machine):
                 "E-DEVICE-01",
                 "devices={devices}: other processes run the same script, and in a notebook or console there "
                 "is none. Write the training into a file and run it: python train.py",
+                devices=self.processes,
+            )
+        if self.processes > 1 and num_processes() == 1 and Machine.was_started:
+            raise DeviceError.coded(
+                "E-DEVICE-01",
+                "devices={devices}: an earlier train() of this script ran in one process; other processes "
+                "run the script from its beginning, and would wait there. Give devices={devices} there, too, "
+                "or start the script with torchrun --nproc_per_node {devices}.",
                 devices=self.processes,
             )
         self._fabric.launch()
@@ -211,6 +219,29 @@ class SeveralDevices(Machine):
 
         return self._group.gather(all_of_it)
 
+    def check_same(self, facts: Callable[[], Mapping[str, str]]) -> None:
+        """Refuse what is not the same in all processes."""
+        found = self.together(facts)
+        for rank, others in enumerate(found):
+            for name, value in others.items():
+                if found[0][name] != value:
+                    present(self._group).shown_by = 0  # all of them raise it
+                    raise TrainingError.coded(
+                        "E-TRAIN-07",
+                        "train(): {name} must be the same in all processes; process 0 has {first}, process "
+                        "{rank} has {second}. Every process runs the whole script: seed what it draws, and "
+                        "give all the same data, layers and options.",
+                        name=name,
+                        first=found[0][name],
+                        rank=rank,
+                        second=value,
+                    )
+
+    def finish(self) -> None:
+        """Let the random numbers that follow training be those of the main process in all."""
+        if self._group is not None and not self._group.is_lost:
+            self._group.take_random_from_main()
+
     def take_from_main(self, module: nn.Module) -> None:
         """Let a module have the weights and buffers that it has in the main process."""
         if self._group is not None:
@@ -241,6 +272,8 @@ class SeveralDevices(Machine):
                 if self._group is None:
                     raise
                 ending = error if self._group.shown_by is not None else self._group.ended(error)
+                with contextlib.suppress(RuntimeError):  # another process is gone
+                    self.finish()
                 self._group.leave(ending)
                 if ending is error:
                     raise

@@ -14,6 +14,7 @@ from onnxnn_runtime.messages.shorten import printable
 from onnxnn.data.batches import Batches
 from onnxnn.models.pointwise import can_be_channels_last
 
+from .agreement import check_agreement
 from .batch_statistics import SAMPLES, SMALLEST_BATCH, BatchStatistics
 from .callbacks import Callback
 from .device import Machine
@@ -84,6 +85,7 @@ class Trainer:
         self._unmeasured: Row | None = None
         self._look_at = time.monotonic() + _LOOK_EVERY
         self.machine.start()
+        check_agreement(self.machine, learner, train, validation, settings)
         self._learner = learner.to(self.machine.device)
         self.machine.take_from_main(self._learner)
         # Convolutions run 1.2 (LeNet) to 1.7 times (MobileNetV2) as fast with channels last in memory.
@@ -121,6 +123,7 @@ class Trainer:
             self._finish_measuring()
             self.machine.together(lambda: self._call("on_end"))
             self.machine.take_from_main(self._learner)  # buffers that each process has of its own samples
+            self.machine.finish()
         except BaseException as error:
             self.interrupted = self.interrupted or isinstance(error, KeyboardInterrupt)
             self._call("on_failure")

@@ -100,6 +100,28 @@ def nan(folder):
     model.train(lr=1e10, epochs=3, device="cpu")
 
 
+def other_samples(folder):
+    """Each process would learn from samples of its own, and more of them in one."""
+    trained_on(folder, 30 - 12 * RANK, 0)
+
+
+def other_numbers(folder):
+    """As many samples, but drawn without a seed."""
+    trained_on(folder, 30, RANK)
+
+
+def trained_on(folder, count, seed):
+    x = np.random.default_rng(seed).standard_normal((count, 3)).astype(np.float32)
+    model = nn("reg", save_fold=str(folder), verbose=0)
+    model.load_dataset(x, np.zeros(count), batch_size=8)
+    model.add("linear", size=(3, 1))
+    model.train(lr=0.01, epochs=3, device="cpu")
+
+
+def other_epochs(folder):
+    classifier(folder).train(lr=0.1, epochs=2 + RANK, device="cpu")
+
+
 def custom_module(folder):
     classifier(folder, FailsInOne()).train(lr=0.1, epochs=2, device="cpu")
 

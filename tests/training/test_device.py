@@ -53,7 +53,7 @@ def torchrun(monkeypatch):
 
     def started(processes, here):
         names = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-        for name, value in zip(names, (processes, 1, 1, here), strict=True):
+        for name, value in zip(names, (processes, 1, 1 % here, here), strict=True):
             monkeypatch.setenv(name, str(value))
 
     return started
@@ -66,6 +66,23 @@ def test_processes_that_run_are_used(monkeypatch, torchrun, devices):
     torchrun(4, 2)  # two on each of two computers
     machine.machine_for(DeviceOptions("cpu", devices))
     assert made == [(DeviceOptions("cpu", 2),)]
+
+
+def test_computers_with_one_device_each_train_together(torchrun):
+    torchrun(2, 1)
+    assert machine.machine_for(DeviceOptions("cpu")).processes == 2
+
+
+def test_other_processes_would_wait_in_an_earlier_training(monkeypatch):
+    script = types.ModuleType("__main__")
+    script.__file__ = "train.py"
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    monkeypatch.setattr(machine.Machine, "was_started", False)
+    machine.machine_for(DeviceOptions("cpu")).start()
+    with pytest.raises(
+        DeviceError, match=r"devices=2: an earlier train\(\) of this script ran in one process"
+    ):
+        machine.machine_for(DeviceOptions("cpu", 2)).start()
 
 
 def test_another_number_of_processes_is_refused(torchrun):

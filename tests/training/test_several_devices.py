@@ -95,6 +95,7 @@ def test_every_sample_counts_once(root, two):
     assert sum(main["learned"]) + sum(other["learned"]) == 30
     assert sum(main["measured"]) + sum(other["measured"]) == 13
     assert not set(main["drawn"]) & set(other["drawn"])  # each process has random numbers of its own
+    assert main["after"] == other["after"]  # what a script draws after training, such as a second split
 
 
 def test_the_main_process_writes(root, two):

@@ -38,6 +38,9 @@ def ended(folder, case):
         ("nan", "the loss became "),
         ("one_reads_nothing", "of the transform"),
         ("custom_module", "of the custom module"),
+        ("other_samples", "the number of samples must be the same in all processes; process 0 has 30"),
+        ("other_numbers", "the data must be the same in all processes"),
+        ("other_epochs", "epochs must be the same in all processes; process 0 has 2, process 1 has 3."),
     ],
 )
 def test_one_message_ends_all(tmp_path, case, message):
