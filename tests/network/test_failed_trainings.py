@@ -129,15 +129,15 @@ FAILURES = {
 def test_a_training_that_fails_changes_nothing(tmp_path, monkeypatch, failure, own, options):
     monkeypatch.chdir(tmp_path)
     model = network("ckpt", Own() if own else None, train_val_ratio=0.75)
-    model.train(lr=0.05, epochs=2)
+    model.train(lr=0.05, epochs=2, device="cpu")
     callback, error = FAILURES[failure]
     if "checkpoint" in options:
         callback = At(callback.moment, callback.act, callback.epochs + 2)
     before = Before(model)
     with pytest.raises(error):
-        model.train(lr=0.05, epochs=3, save_fold="other", callbacks=[callback], **options)
+        model.train(lr=0.05, epochs=3, save_fold="other", callbacks=[callback], **options, device="cpu")
     before.check_unchanged()
-    again = model.train(lr=0.05, epochs=1)
+    again = model.train(lr=0.05, epochs=1, device="cpu")
     assert (len(again), model.save_fold) == (1, "ckpt")
 
 
@@ -148,7 +148,7 @@ def test_ctrl_c_before_training_begins_changes_nothing(tmp_path, monkeypatch):
         "onnxnn.training.device.Machine.setup", lambda *given: raising(KeyboardInterrupt())(given)
     )
     with pytest.raises(KeyboardInterrupt):
-        model.train(lr=0.05, epochs=3)
+        model.train(lr=0.05, epochs=3, device="cpu")
     before.check_unchanged()
     assert list(tmp_path.iterdir()) == []
 

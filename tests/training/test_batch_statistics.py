@@ -124,7 +124,7 @@ def test_kept_networks_have_the_statistics_of_their_weights(tmp_path, name, ema)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_figures_are_those_of_the_files(tmp_path, name):
     model = network(name, tmp_path)
-    history = model.train(lr=0.01, epochs=4, metrics=["acc"])
+    history = model.train(lr=0.01, epochs=4, metrics=["acc"], device="cpu")
     assert model.evaluate()["loss"] == pytest.approx(history[-1]["val_loss"], rel=1e-5)
     best = checkpoint.load(tmp_path / "best.pth").training
     assert best["epoch"] == history.best_epoch

@@ -136,7 +136,7 @@ def test_other_networks_can_have_an_average_too(tmp_path):
     model.add("batchnorm1d", size=4)
     model.add("linear", size=(4, 2), activation="softmax")
     raw = Raw()
-    model.train(lr=0.1, epochs=3, ema=0.9, callbacks=[raw])
+    model.train(lr=0.1, epochs=3, ema=0.9, callbacks=[raw], device="cpu")
     held = saved_weights(tmp_path / "basenn.pth")
     assert not same_weights(held, raw.trained)
     scores = torch.nn.functional.linear(x, held["linear1.weight"], held["linear1.bias"])  # of the average
