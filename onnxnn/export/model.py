@@ -71,9 +71,9 @@ def build_model(
     dtype = TensorProto.UINT8 if in_graph else _input_type(card)
     inputs = [_value_info(given, finished.input.shape, dtype)]
     inputs += graph.more_inputs
-    for state, shape in graph.states.items():
-        inputs.append(_value_info(state, shape))
-        outputs.append(_value_info(after[state], shape))
+    for state, then in after.items():
+        inputs.append(_value_info(state, graph.state_shape(state)))
+        outputs.append(_value_info(then, graph.state_shape(state, after=True)))
     metadata = {METADATA_KEY: finished.to_json(), **_xedu_metadata(finished, kind, in_graph)}
     model = graph.model("onnxnn", inputs, outputs, options.ir_version, metadata)
     return finished, _checked(model)

@@ -234,6 +234,36 @@ class GraphBuilder(Nodes):
         found = self.node("NonZero", self.node("ConstantOfShape", self.unsqueeze(stop, 0), value=ones))
         return self.squeeze(found, 0)
 
+    def cached(self, shape: tuple[int | str, ...], batch: Value) -> Value:
+        """Return a state that begins empty, for every sample of the batch; "" in a graph without a cache.
+
+        Args:
+            shape: As for `empty_state`, "batch" first.
+            batch: How many samples there are, int64 without axes.
+        """
+        if not self.keeps_cache:
+            return ""
+        state = self.empty_state(shape)
+        sizes = [self.unsqueeze(batch, 0), self.constant([1] * (len(shape) - 1))]
+        past = self.node("Expand", state, self.node("Concat", *sizes, axis=0), name="past")
+        self._expanded[past] = state
+        return past
+
+    def grown(self, shape: tuple[int | str, ...], x: Value, axis: int, batch: Value) -> Value:
+        """Return a state with x after it along an axis, which it becomes; x in a graph without a cache.
+
+        Args:
+            shape, batch: As for `cached`.
+            x: What is new.
+            axis: Along which.
+        """
+        past = self.cached(shape, batch)
+        if not past:
+            return x
+        y = self.node("Concat", past, x, axis=axis)
+        self.next_state(past, y)
+        return y
+
     def slice(self, x: Value, axis: int, start: int, stop: int) -> Value:
         """Keep what lies between two positions of an axis; a negative start counts from the end."""
         if self.opset < 10:

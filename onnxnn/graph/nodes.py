@@ -30,17 +30,20 @@ class Nodes:
     Args:
         opset: The opset of the default ONNX domain that the model declares.
         stateful: Whether what recurrent layers remember comes in and goes out, for generating step by step.
+        keeps_cache: Whether a network from sequence to sequence has a cache for that.
 
     Attributes:
         feature: The feature vector before the head, where a layer marked one.
-        states: The sizes of each state by its name, "batch" where the batch is; see `state`.
+        states: The sizes of each state by its name, "batch" where the batch is; see `state`, `empty_state`.
     """
 
-    def __init__(self, opset: int = OPSET, stateful: bool = False) -> None:
+    def __init__(self, opset: int = OPSET, stateful: bool = False, keeps_cache: bool = True) -> None:
         self.opset = opset
         self.stateful = stateful
+        self.keeps_cache = keeps_cache
         self.states: dict[Value, tuple[int | str, ...]] = {}
         self._after: dict[Value, Value] = {}
+        self._expanded: dict[Value, Value] = {}  # what is read of a state that may be left out -> its name
         self.weights: dict[str, Array] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._producers: dict[Value, onnx.NodeProto] = {}
@@ -138,10 +141,31 @@ class Nodes:
         self.states[name] = shape
         return name
 
+    def empty_state(self, shape: tuple[int | str, ...]) -> Value:
+        """Return the value of a new state that may be left out, and begins empty then.
+
+        It is an input with a default, so that whoever does not know of it runs the graph without.
+
+        Args:
+            shape: Its sizes; the free ones are "batch", whose default is 1, and others named "past_...".
+        """
+        name = f"state{len(self.states)}"
+        self.states[name] = shape
+        sizes = [1 if size == "batch" else 0 if isinstance(size, str) else size for size in shape]
+        self.weights[name] = np.zeros(sizes, np.float32)
+        return name
+
     def next_state(self, state: Value, x: Value) -> None:
         """Say that x is what `state`, as `state` returned it, has become after the last step."""
         if state:
-            self._after[state] = x
+            self._after[self._expanded.get(state, state)] = x
+
+    def state_shape(self, state: Value, after: bool = False) -> tuple[int | str, ...]:
+        """Return the sizes of a state before the first step, or after the last one."""
+        shape = self.states[state]
+        if not after:
+            return shape
+        return tuple(size.replace("past_", "next_") if isinstance(size, str) else size for size in shape)
 
     def output_states(self) -> dict[Value, Value]:
         """Make what states have become graph outputs; return the output's name for each state's."""

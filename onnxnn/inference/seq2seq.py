@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.generation.options import GenerationOptions
-from onnxnn_runtime.generation.seq2seq import Predict, translate
+from onnxnn_runtime.generation.seq2seq import Follow, Predict, translate
 from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shapes import shape_text
 from torch.utils.data import DataLoader
@@ -17,6 +18,7 @@ from torch.utils.data import DataLoader
 from onnxnn.data import Batches
 from onnxnn.data.label_arrays import ragged
 from onnxnn.definition.module import Net, evaluating
+from onnxnn.layers.encoder_decoder import Cache, TransformerModule
 
 from .predict import joined
 
@@ -77,7 +79,7 @@ def _rows_of_tokens(name: str, rows: object) -> Array:
 
 def write(net: Net, spec: InputSpec, options: GenerationOptions) -> list[int] | list[list[int]]:
     """Write the targets of sources; see `onnxnn_runtime.generation.seq2seq.translate`."""
-    return translate(predictor(net), spec, options)
+    return translate(lambda source: follower(net, source), spec, options)
 
 
 def predictor(net: Net) -> Predict:
@@ -91,3 +93,26 @@ def predictor(net: Net) -> Predict:
         return found
 
     return predict
+
+
+def follower(net: Net, source: Array) -> Follow:
+    """Return what writes the targets of sources with a cache, as `Model.decoder` of the runtime does."""
+    module, *ending = net
+    decoder = instance(module, TransformerModule)
+    cache: Cache | None = None
+
+    def follow(targets: Array, rows: Array | None) -> Array:
+        nonlocal cache
+        tokens = torch.from_numpy(targets[:, -1:] if cache else targets).to(net.device)
+        with evaluating(net), torch.inference_mode():
+            if cache is None:
+                cache = decoder.encode(torch.from_numpy(source).to(net.device))
+            elif rows is not None:
+                cache = cache.rows(torch.from_numpy(rows).to(net.device))
+            y, cache = decoder.decode(tokens, cache)
+            for each in ending:
+                y = each(y)
+        found: Array = y[:, -1].float().cpu().numpy()
+        return found
+
+    return follow

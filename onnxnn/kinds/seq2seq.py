@@ -103,12 +103,31 @@ class SequenceToSequence(NetworkKind):
         return body(model, card, example)
 
     def compared(self, parity: Parity, trial: Trial) -> Parity:
-        """Join the difference in what comes next, for a target of another length than the source's."""
+        """Join the differences in what comes next, all at once and token by token.
+
+        The target has another length than the source. Token by token its rows are exchanged once, as beams
+        exchange theirs.
+        """
         source, _ = random_samples(self.definition, trial)
         layer, device = self._layer, trial.net.device
         steps = max(1, min(layer.max_length, source.shape[1] - 2 * len(source)))
         target = np.random.default_rng(steps).integers(0, layer.target_vocab, (len(source), steps))
-        with torch.inference_mode():
-            y = trial.net((torch.from_numpy(source).to(device), torch.from_numpy(target).to(device)))
+
+        def expected(*pair: Array) -> Array:
+            given = tuple(torch.from_numpy(array).to(device) for array in pair)
+            with torch.inference_mode():
+                found: Array = trial.net(given).cpu().numpy()
+            return found
+
         found = trial.model.infer({"input": source, "target": target})["output"]
-        return parity.joined(found, y.cpu().numpy(), source.shape)
+        parity = parity.joined(found, expected(source, target), source.shape)
+        follow, rows = trial.model.decoder(source), np.arange(len(source))[::-1]
+        found = np.stack(
+            [follow(target[:, :1], None)]
+            + [follow(target[rows, : step + 1], rows if step == 1 else None) for step in range(1, steps)],
+            axis=1,
+        )
+        if steps > 1:
+            found[:, 0] = found[rows, 0]
+            source, target = source[rows], target[rows]
+        return parity.joined(found, expected(source, target), source.shape)

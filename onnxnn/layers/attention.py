@@ -9,7 +9,7 @@ sum instead, which only trains with a learning rate that is warmed up; with pre-
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -23,6 +23,18 @@ from onnxnn.graph.builder import GraphBuilder, Value
 from .masks import lowest
 
 Tensor = torch.Tensor
+
+Pair = tuple[Tensor, Tensor]
+"""Keys and values of attention, each (N, heads, time, dim / heads)."""
+
+Emitted = tuple[Value, Value]
+"""The values of such keys and values in a graph."""
+
+Seen = tuple[Emitted, Value]
+"""Keys and values of what a decoder looks at, and what is added to the scores of looking there."""
+
+Step = tuple[Value, Emitted]
+"""What a block returns, and the keys and values of all steps so far."""
 
 
 class Attention(nn.Module):
@@ -47,8 +59,16 @@ class Attention(nn.Module):
             memory: Where to.
             bias: Added to the scores, broadcast to (N, heads, T, S): very low where looking is not allowed.
         """
-        q, k, v = self._split(self.query(x)), self._split(self.key(memory)), self._split(self.value(memory))
-        y = F.scaled_dot_product_attention(q, k, v, None if bias is None else bias.to(q.dtype))
+        return self.look(x, self.keys_and_values(memory), bias)
+
+    def keys_and_values(self, memory: Tensor) -> Pair:
+        """Return K and V (N, heads, S, d) of every step of memory (N, S, dim)."""
+        return self._split(self.key(memory)), self._split(self.value(memory))
+
+    def look(self, x: Tensor, seen: Pair, bias: Tensor | None) -> Tensor:
+        """Do what `forward` does, with the K and V of a memory; see `keys_and_values`."""
+        q = self._split(self.query(x))
+        y = F.scaled_dot_product_attention(q, *seen, None if bias is None else bias.to(q.dtype))
         mapped: Tensor = self.output(y.transpose(1, 2).flatten(2))
         return mapped
 
@@ -58,23 +78,40 @@ class Attention(nn.Module):
 
     def emit(self, graph: GraphBuilder, x: Value, memory: Value, bias: Value | None) -> Value:
         """Write the same nodes."""
+        keys = self._emit_split(graph, "key", memory, [0, 2, 3, 1])
+        return self._emit_look(graph, x, keys, self._emit_split(graph, "value", memory), bias)
+
+    def emit_keys_and_values(self, graph: GraphBuilder, memory: Value) -> Emitted:
+        """Write the nodes of `keys_and_values`."""
+        keys, values = (self._emit_split(graph, name, memory) for name in ("key", "value"))
+        return keys, values
+
+    def emit_look(self, graph: GraphBuilder, x: Value, seen: Emitted, bias: Value | None) -> Value:
+        """Write the nodes of `look`."""
+        keys, values = seen
+        return self._emit_look(graph, x, graph.node("Transpose", keys, perm=[0, 1, 3, 2]), values, bias)
+
+    def _emit_look(
+        self, graph: GraphBuilder, x: Value, keys: Value, values: Value, bias: Value | None
+    ) -> Value:
+        """Write the nodes of `look` for keys (N, heads, d, S) and values (N, heads, S, d)."""
         dim = self.query.in_features
-        size = dim // self.heads
-        q, k, v = (
-            graph.node(
-                "Transpose",
-                graph.reshape(emit_linear(graph, name, read, self), 0, 0, self.heads, size),
-                perm=[0, 2, 3, 1] if name == "key" else [0, 2, 1, 3],
-            )
-            for name, read in (("query", x), ("key", memory), ("value", memory))
-        )
-        q = graph.node("Mul", q, graph.constant(1 / math.sqrt(size), np.float32))
-        scores = graph.node("MatMul", q, k, name="scores")
+        q = self._emit_split(graph, "query", x)
+        q = graph.node("Mul", q, graph.constant(1 / math.sqrt(dim // self.heads), np.float32))
+        scores = graph.node("MatMul", q, keys, name="scores")
         if bias is not None:
             scores = graph.node("Add", scores, bias)
-        y = graph.node("MatMul", graph.softmax(scores, 3, 4), v)
+        y = graph.node("MatMul", graph.softmax(scores, 3, 4), values)
         y = graph.reshape(graph.node("Transpose", y, perm=[0, 2, 1, 3]), 0, 0, dim)
         return emit_linear(graph, "output", y, self)
+
+    def _emit_split(
+        self, graph: GraphBuilder, name: str, x: Value, perm: Sequence[int] = (0, 2, 1, 3)
+    ) -> Value:
+        """Write a linear layer and the nodes that cut its features into heads."""
+        size = self.query.in_features // self.heads
+        y = graph.reshape(emit_linear(graph, name, x, self), 0, 0, self.heads, size)
+        return graph.node("Transpose", y, perm=list(perm))
 
 
 class Block(nn.Module):
@@ -88,40 +125,62 @@ class Block(nn.Module):
         self.attention_norm, self.attention = nn.LayerNorm(dim), Attention(dim, heads)
         if cross:
             self.cross_norm, self.cross = nn.LayerNorm(dim), Attention(dim, heads)
-        self.has_cross = cross
         self.linear_norm, self.linear1 = nn.LayerNorm(dim), nn.Linear(dim, feedforward)
         self.linear2 = nn.Linear(feedforward, dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(
-        self, x: Tensor, bias: Tensor | None, memory: Tensor | None = None, memory_bias: Tensor | None = None
-    ) -> Tensor:
-        """(N, T, dim) -> (N, T, dim); memory (N, S, dim) is what a decoder's block also looks at."""
-        normal = self.attention_norm(x)
-        x = x + self.dropout(self.attention(normal, normal, bias))
-        if self.has_cross:
-            x = x + self.dropout(self.cross(self.cross_norm(x), memory, memory_bias))
-        y: Tensor = x + self.dropout(self.linear2(torch.relu(self.linear1(self.linear_norm(x)))))
-        return y
+    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """(N, T, dim) -> (N, T, dim), without a memory to look at."""
+        return self.step(x, bias, None, None, None)[0]
 
-    def emit(
-        self,
-        graph: GraphBuilder,
-        x: Value,
-        bias: Value | None,
-        memory: Value | None = None,
-        memory_bias: Value | None = None,
-    ) -> Value:
-        """Write the same nodes."""
+    def step(
+        self, x: Tensor, bias: Tensor | None, past: Pair | None, seen: Pair | None, seen_bias: Tensor | None
+    ) -> tuple[Tensor, Pair]:
+        """Run the block for steps that follow others.
+
+        Args:
+            x: (N, T, dim).
+            bias: Added to the scores of attention among the steps, those before included.
+            past: The keys and values of the steps before; None where there are none.
+            seen: Those of what a decoder's block also looks at.
+            seen_bias: Added to the scores of looking there.
+
+        Returns:
+            (N, T, dim), and the keys and values of the steps before and these.
+        """
+        normal = self.attention_norm(x)
+        keys, values = self.attention.keys_and_values(normal)
+        if past is not None:
+            keys, values = torch.cat((past[0], keys), 2), torch.cat((past[1], values), 2)
+        x = x + self.dropout(self.attention.look(normal, (keys, values), bias))
+        if seen is not None:
+            x = x + self.dropout(self.cross.look(self.cross_norm(x), seen, seen_bias))
+        y: Tensor = x + self.dropout(self.linear2(torch.relu(self.linear1(self.linear_norm(x)))))
+        return y, (keys, values)
+
+    def emit(self, graph: GraphBuilder, x: Value, bias: Value | None) -> Value:
+        """Write the nodes of `forward` without a memory."""
         normal = _emit_norm(graph, "attention_norm", x, self)
         with graph.scope("attention"):
             added = self.attention.emit(graph, normal, normal, bias)
+        return self._emit_linears(graph, graph.node("Add", x, added))
+
+    def emit_step(self, graph: GraphBuilder, x: Value, bias: Value, past: Emitted | None, seen: Seen) -> Step:
+        """Write the nodes of `step`."""
+        normal = _emit_norm(graph, "attention_norm", x, self)
+        with graph.scope("attention"):
+            own = self.attention.emit_keys_and_values(graph, normal)
+            if past is not None:
+                keys, values = (graph.node("Concat", *both, axis=2) for both in zip(past, own, strict=True))
+                own = keys, values
+            added = self.attention.emit_look(graph, normal, own, bias)
         x = graph.node("Add", x, added)
-        if memory is not None:
-            normal = _emit_norm(graph, "cross_norm", x, self)
-            with graph.scope("cross"):
-                added = self.cross.emit(graph, normal, memory, memory_bias)
-            x = graph.node("Add", x, added)
+        normal = _emit_norm(graph, "cross_norm", x, self)
+        with graph.scope("cross"):
+            added = self.cross.emit_look(graph, normal, *seen)
+        return self._emit_linears(graph, graph.node("Add", x, added)), own
+
+    def _emit_linears(self, graph: GraphBuilder, x: Value) -> Value:
         y = emit_linear(graph, "linear1", _emit_norm(graph, "linear_norm", x, self), self)
         return graph.node("Add", x, emit_linear(graph, "linear2", graph.node("Relu", y), self))
 
@@ -134,19 +193,27 @@ class Stack(nn.Module):
         self.blocks = nn.ModuleList(make() for _ in range(num_layers))
         self.norm = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor, *seen: Tensor | None) -> Tensor:
-        """Run all blocks; `seen` is what each takes besides x."""
+    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """Run all blocks; the bias is added to the scores of each."""
         for block in self.blocks:
-            x = block(x, *seen)
+            x = block(x, bias)
         y: Tensor = self.norm(x)
         return y
 
-    def emit(self, graph: GraphBuilder, x: Value, *seen: Value | None) -> Value:
+    def emit(self, graph: GraphBuilder, x: Value, bias: Value | None) -> Value:
         """Write the same nodes."""
+        for block in self.scoped(graph):
+            x = block.emit(graph, x, bias)
+        return self.emit_norm(graph, x)
+
+    def scoped(self, graph: GraphBuilder) -> Iterator[Block]:
+        """Yield each block within its own scope of a graph."""
         for number, block in enumerate(self.blocks):
             with graph.scope("blocks"), graph.scope(str(number)):
-                block = instance(block, Block)
-                x = block.emit(graph, x, *seen)
+                yield instance(block, Block)
+
+    def emit_norm(self, graph: GraphBuilder, x: Value) -> Value:
+        """Write the nodes of the normalisation after the last block."""
         return _emit_norm(graph, "norm", x, self)
 
 
@@ -155,9 +222,16 @@ def bias_of(mask: Tensor | None) -> Tensor | None:
     return None if mask is None else (~mask)[:, None, None, :] * lowest()
 
 
-def causal_bias(steps: int, device: torch.device) -> Tensor:
-    """Return what to add to the scores (N, heads, steps, steps): very low where a step would look ahead."""
-    return torch.ones(steps, steps, dtype=torch.bool, device=device).triu(1) * lowest()
+def causal_bias(steps: int, device: torch.device, past: int = 0) -> Tensor:
+    """Return what to add to the scores (N, heads, steps, past + steps): very low where a step looks ahead.
+
+    Args:
+        steps: How many steps look.
+        device: Where the bias is to be.
+        past: How many steps come before them.
+    """
+    ones = torch.ones(steps, past + steps, dtype=torch.bool, device=device)
+    return ones.triu(1 + past) * lowest()
 
 
 def emit_bias(graph: GraphBuilder, mask: Value | None) -> Value | None:
@@ -169,10 +243,16 @@ def emit_bias(graph: GraphBuilder, mask: Value | None) -> Value | None:
     return graph.unsqueeze(graph.unsqueeze(bias, 1), 1)
 
 
-def emit_causal_bias(graph: GraphBuilder, steps: Value) -> Value:
-    """Write the nodes of `causal_bias`."""
-    positions = graph.count(steps)
-    ahead = graph.node("Less", graph.unsqueeze(positions, 1), graph.unsqueeze(positions, 0), name="ahead")
+def emit_causal_bias(graph: GraphBuilder, steps: Value, positions: Value) -> Value:
+    """Write the nodes of `causal_bias`.
+
+    Args:
+        graph: Where to.
+        steps: How many steps there are, those before included.
+        positions: Which of them look, int64 (T,).
+    """
+    everywhere = graph.unsqueeze(graph.count(steps), 0)
+    ahead = graph.node("Less", graph.unsqueeze(positions, 1), everywhere, name="ahead")
     return graph.node(
         "Mul", graph.node("Cast", ahead, to=TensorProto.FLOAT), graph.constant(lowest(), np.float32)
     )

@@ -115,25 +115,28 @@ class Positions(nn.Module):
         else:
             self.register_buffer("weight", sinusoids(max_length, dim), persistent=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if x.shape[1] > len(self.weight):
+    def forward(self, x: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """Add the vectors of the positions from `first` on."""
+        stop = first + x.shape[1]
+        if stop > len(self.weight):
             raise InputError.coded(
                 "E-INPUT-03",
                 "expected a sequence of at most {most} (max_length of the network's positional "
                 "embedding), got {steps}.",
                 most=ngettext("{count} step", "{count} steps", len(self.weight)),
-                steps=x.shape[1],
+                steps=stop,
             )
-        return x + self.weight[: x.shape[1]]
+        return x + self.weight[first:stop]
 
-    def emit(self, graph: GraphBuilder, x: Value, weight: Value) -> Value:
-        """Write y = x + P[0..time-1].
+    def emit(self, graph: GraphBuilder, x: Value, weight: Value, positions: Value | None = None) -> Value:
+        """Write y = x + P[positions], by default 0..time-1.
 
         ONNX Runtime may gather no more positions than P has, so that for a longer x the Add fails or, where
         P has only one, repeats it. What refuses a longer x is the card's `max_length`.
         """
-        rows = graph.node("Gather", weight, graph.count(graph.axis_size(x, 1)), axis=0)
-        return graph.node("Add", x, rows)
+        if positions is None:
+            positions = graph.count(graph.axis_size(x, 1))
+        return graph.node("Add", x, graph.node("Gather", weight, positions, axis=0))
 
 
 def sinusoids(max_length: int, dim: int) -> torch.Tensor:

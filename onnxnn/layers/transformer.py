@@ -10,7 +10,7 @@ import torch
 from onnx import TensorProto
 from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import LayerError
-from onnxnn_runtime.generation.seq2seq import END, PADDING
+from onnxnn_runtime.generation.seq2seq import END
 from onnxnn_runtime.messages.catalogue import gettext, gettext_noop, ngettext
 from torch import nn
 from typing_extensions import Self
@@ -27,10 +27,9 @@ from ._checks import (
     wrong_value,
 )
 from ._sized import SizedForSequences
-from .attention import Block, Stack, bias_of, causal_bias, emit_bias, emit_causal_bias, emit_linear
-from .embedding import EmbeddingModule
+from .attention import Block, Stack, bias_of, emit_bias
+from .encoder_decoder import TransformerModule
 from .masks import Masked
-from .positional import Positions
 from .registry import Layer, layer
 
 
@@ -195,7 +194,16 @@ class Transformer(Layer):
         return Shape.sequence(None, self.target_vocab)
 
     def build(self, in_shape: Shape) -> nn.Module:
-        return TransformerModule(self)
+        return TransformerModule(
+            (self.source_vocab, self.target_vocab),
+            self.max_length,
+            Stack(self.num_layers, self.size[0], lambda: self._block(cross=False)),
+            Stack(self.num_layers, self.size[0], lambda: self._block(cross=True)),
+            self.dropout,
+        )
+
+    def _block(self, cross: bool) -> Block:
+        return Block(*self.size, self.num_heads, self.dropout, cross)
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         module = instance(module, TransformerModule)
@@ -221,60 +229,6 @@ class EncoderModule(Masked):
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         y: torch.Tensor = self.stack(x, bias_of(mask))
         return y
-
-
-class TransformerModule(nn.Module):
-    """(source (N, S), target (N, T)) int64 -> scores before softmax (N, T, target_vocab)."""
-
-    def __init__(self, options: Transformer) -> None:
-        super().__init__()
-        dim, feedforward = options.size
-        heads, dropout = options.num_heads, options.dropout
-
-        def block(cross: bool) -> Block:
-            return Block(dim, feedforward, heads, dropout, cross)
-
-        self.source_embedding = EmbeddingModule(options.source_vocab, dim, PADDING, channels_first=False)
-        self.target_embedding = EmbeddingModule(options.target_vocab, dim, None, channels_first=False)
-        self.positions = Positions(options.max_length, dim, learned=False)
-        self.dropout = nn.Dropout(dropout)
-        self.encoder = Stack(options.num_layers, dim, lambda: block(cross=False))
-        self.decoder = Stack(options.num_layers, dim, lambda: block(cross=True))
-        self.output = nn.Linear(dim, options.target_vocab)
-
-    def forward(self, pair: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        source, target = pair
-        bias = bias_of(self.source_embedding.mask(source))
-        memory = self.encoder(self._embed(self.source_embedding, source), bias)
-        ahead = causal_bias(target.shape[1], target.device)
-        y = self.decoder(self._embed(self.target_embedding, target), ahead, memory, bias)
-        scores: torch.Tensor = self.output(y)
-        return scores
-
-    def _embed(self, embedding: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self.dropout(self.positions(embedding(tokens)))
-        return y
-
-    def emit(self, graph: GraphBuilder, source: Value, target: Value) -> Value:
-        """Write the same nodes."""
-        bias = emit_bias(graph, graph.real_steps(source, PADDING))
-        with graph.scope("positions"):
-            positions = graph.weight("weight", self.positions.weight)
-        x = self._emit_embedded(graph, "source_embedding", source, positions)
-        with graph.scope("encoder"):
-            memory = self.encoder.emit(graph, x, bias)
-        ahead = emit_causal_bias(graph, graph.axis_size(target, 1))
-        x = self._emit_embedded(graph, "target_embedding", target, positions)
-        with graph.scope("decoder"):
-            y = self.decoder.emit(graph, x, ahead, memory, bias)
-        return emit_linear(graph, "output", y, self)
-
-    def _emit_embedded(self, graph: GraphBuilder, name: str, tokens: Value, positions: Value) -> Value:
-        with graph.scope(name):
-            weight = graph.weight("weight", self.get_parameter(f"{name}.weight"))
-            x = graph.node("Gather", weight, tokens, axis=0)
-        with graph.scope("positions"):
-            return self.positions.emit(graph, x, positions)
 
 
 def check_heads(layer: Layer, heads: int, dim: int | None) -> None:

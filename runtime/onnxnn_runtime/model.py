@@ -13,6 +13,7 @@ from .arrays.numbers import check_integer
 from .card.card import Axis, InputSpec, ModelCard
 from .card.words import kind_name
 from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
+from .errors import CardError
 from .inputs.folders import warn_of
 from .inputs.options import ReadOptions
 from .inputs.whole import by_name, check_target, check_values, only_input
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .card.kind import ModelKind
     from .diffusion.options import SamplingOptions
     from .generation.options import Generated, GenerationOptions
+    from .generation.seq2seq import Follow
     from .inputs.options import Reading
     from .session.engine import Engine
     from .session.onnxfile import FileFacts
@@ -189,6 +191,41 @@ class Model:
             return seq2seq.translate(self._engine.translator(), card.input, options)
         vocabulary = generate.check_generates(card, self.name)
         return generate.generate(self._engine.stepper(), vocabulary, options)
+
+    def decoder(self, source: object) -> Follow:
+        """Return what `generate` runs from sequence to sequence, for a search of one's own.
+
+            follow = model.decoder([[5, 7, 3]])
+            p = follow(np.array([[1]]), None)                # how likely each token comes first
+            p = follow(np.array([[1, 3]]), None)             # and after a 3
+
+        Args:
+            source: The tokens of one source, or of several.
+
+        Returns:
+            (targets so far int64 (M, T), rows int64 (M,) or None) -> float32 (M, vocabulary): how likely each
+            token comes next. The first call takes the start, 1, for each source. Each other call's targets
+            are one token longer than the last call's, and `rows` says which of those each of them continues;
+            None: the one in its own row.
+
+        Raises:
+            CardError: The model is not from sequence to sequence.
+            InputError: A source does not match the model.
+        """
+        from .generation.seq2seq import read_sources
+
+        card = self._require_card("generate")
+        if not self.kind.takes_target:
+            raise CardError.coded(
+                "E-INPUT-08",
+                "{name}: expected a model from sequence to sequence, got one from {input!r} to {output!r}. "
+                "Use model.{call}().",
+                name=self.name,
+                input=kind_name(card.input.kind),
+                output=kind_name(card.output.kind),
+                call=self.kind.call,
+            )
+        return self._engine.translator()(read_sources(source, card.input)[0])
 
     @takes_late(_sampling_options, by_place=7)
     def sample(self, options: SamplingOptions) -> np.ndarray:

@@ -29,6 +29,9 @@ FREE_SIZE = 64
 _MOST_NUMBERS = 2**25
 """Numbers in the inputs that are made up for one sample: an image of 3,000 x 3,000."""
 
+_STEPS_TRIED = 8
+"""Tokens of a target that a check follows one by one."""
+
 _MOST_AXES = 32
 """Axes of an array that every version of NumPy can hold."""
 
@@ -103,12 +106,14 @@ def _title(name: str) -> str:
     of_outputs = {
         _COMPUTED: gettext("{output} is computed", output=name[: -len(_COMPUTED)]),
         _FINITE: gettext("{output} is finite", output=name[: -len(_FINITE)]),
+        _STEPS: gettext("{output} is the same token by token", output=name[: -len(_STEPS)]),
         _SAME: gettext("{output} is the same alone and in a batch", output=name[: -len(_SAME)]),
     }
     return titles.get(name) or next((of_outputs[end] for end in of_outputs if name.endswith(end)), name)
 
 
 _COMPUTED, _FINITE, _SAME = " is computed", " is finite", " is the same alone and in a batch"
+_STEPS = " is the same token by token"
 """How the names of the checks of an output end."""
 
 
@@ -150,6 +155,8 @@ def _checks(model: Model) -> list[_Found]:
     if model.card is None:
         checks.append(("card", False, gettext("the file has none; predict and embed will refuse it")))
         return checks
+    if model.kind.does == "translate":
+        checks.append(_check_steps(model, double, outputs))
     checks += _check_card(model.card, model.kind, outputs)
     if model.kind.sampling is not None:
         checks.append(_check_images(model, model.kind.sampling))
@@ -251,6 +258,24 @@ def _check_output(model: Model, name: str, alone: np.ndarray, both: np.ndarray) 
     off = float(np.max(np.abs(first - alone))) if first.size else 0.0
     detail = gettext("largest difference {difference:.2g}", difference=off)
     return [*checks, (shown + _SAME, off <= TOLERANCE, detail)]
+
+
+def _check_steps(model: Model, feeds: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> _Found:
+    """Check that a network from sequence to sequence computes the same token by token as all at once."""
+    name, wanted = next(iter(outputs.items()))
+    target, off = feeds["target"], 0.0
+    shown = printable(name, 60) + _STEPS
+    try:
+        follow, rows = model.decoder(feeds["input"]), np.arange(len(target))
+        for step in range(min(target.shape[1], _STEPS_TRIED)):
+            if step == 1:
+                rows = rows[::-1]  # as beams change their places
+            found = follow(target[rows, : step + 1], rows if step == 1 else None)
+            off = max(off, float(np.max(np.abs(found - wanted[rows, step]))))
+    except OnnxnnError as error:
+        return shown, False, error.text
+    detail = gettext("largest difference {difference:.2g}", difference=off)
+    return shown, off <= TOLERANCE, detail
 
 
 def _check_card(card: ModelCard, kind: ModelKind, outputs: Mapping[str, np.ndarray]) -> list[_Found]:

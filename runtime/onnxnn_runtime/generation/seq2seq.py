@@ -1,11 +1,12 @@
 """From sequence to sequence: writing the target of a source, by beam search.
 
-One loop for torch and ONNX Runtime alike: it takes a function that runs the network.
+One loop for torch and ONNX Runtime alike: it takes a function that runs the network. That function may keep
+what it computed for the tokens before (a cache), or run the whole network for each token; see `whole`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -22,12 +23,39 @@ PADDING, START, END = 0, 1, 2
 Predict = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(sources int64 (N, S), targets so far int64 (N, T)) -> how likely each token comes next (N, T, V)."""
 
+Follow = Callable[[np.ndarray, Optional[np.ndarray]], np.ndarray]
+"""(targets so far int64 (M, T), rows int64 (M,) or None) -> how likely each token comes next (M, V).
 
-def translate(predict: Predict, spec: InputSpec, options: GenerationOptions) -> list[int] | list[list[int]]:
+Each call's targets are one token longer than those of the last call, and `rows` says which of those each of
+them continues: None where each continues the one in its own row. The first call has a target for each source.
+"""
+
+Begin = Callable[[np.ndarray], Follow]
+"""Sources int64 (N, S) -> what writes their targets."""
+
+
+def whole(predict: Predict) -> Begin:
+    """Return what runs a whole network for each token."""
+
+    def begin(source: np.ndarray) -> Follow:
+        given = source
+
+        def follow(targets: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
+            nonlocal given
+            if rows is not None:
+                given = given[rows]
+            return predict(given, targets)[:, -1]
+
+        return follow
+
+    return begin
+
+
+def translate(begin: Begin, spec: InputSpec, options: GenerationOptions) -> list[int] | list[list[int]]:
     """Write the targets of sources.
 
     Args:
-        predict: Runs the network.
+        begin: Runs the network.
         spec: What the network takes.
         options: The sources, the longest target, and how many beginnings are followed at once.
 
@@ -38,7 +66,7 @@ def translate(predict: Predict, spec: InputSpec, options: GenerationOptions) -> 
         InputError: A token is not in the vocabulary, a source is empty or too long, or an option is out of
             range.
     """
-    sources, single = _read(options.prompt, spec)
+    sources, single = read_sources(options.prompt, spec)
     longest, max_length = spec.max_length, options.max_length
     if max_length is None:
         max_length = longest or 2 * sources.shape[1] + 10
@@ -50,11 +78,11 @@ def translate(predict: Predict, spec: InputSpec, options: GenerationOptions) -> 
             max_length=max_length,
             longest=longest,
         )
-    written = [_cut(tokens) for tokens in search(predict, sources, max_length, options.beams or 1)]
+    written = [_cut(tokens) for tokens in search(begin, sources, max_length, options.beams or 1)]
     return written[0] if single else written
 
 
-def search(predict: Predict, source: np.ndarray, max_length: int, beams: int = 1) -> np.ndarray:
+def search(begin: Begin, source: np.ndarray, max_length: int, beams: int = 1) -> np.ndarray:
     """Look for the likeliest target of each source.
 
     At each step every beginning is continued by every token, and of all these the `beams` likeliest are
@@ -62,7 +90,7 @@ def search(predict: Predict, source: np.ndarray, max_length: int, beams: int = 1
     source is done when its likeliest beginning has reached its end.
 
     Args:
-        predict: Runs the network.
+        begin: Runs the network.
         source: int64 (N, S).
         max_length: How many tokens to write at most.
         beams: How many beginnings are followed.
@@ -70,24 +98,71 @@ def search(predict: Predict, source: np.ndarray, max_length: int, beams: int = 1
     Returns:
         int64 (N, T), T <= max_length: the likeliest target of each; after its end there is padding.
     """
+    if beams == 1:
+        return _greedy(begin(source), len(source), max_length)
     count = len(source)
     tokens = np.full((count, 1, 1), START, np.int64)  # (N, beams, time)
     scores = np.zeros((count, 1))  # log of how likely each beginning is, best first
     ended = np.zeros((count, 1), bool)
+    follow, rows = begin(source), None
+    row = np.arange(count)[:, np.newaxis]
     for _ in range(max_length):
         width, steps = tokens.shape[1:]
-        said = predict(np.repeat(source, width, axis=0), tokens.reshape(count * width, steps))
-        total = scores[:, :, np.newaxis] + _logarithms(said[:, -1].reshape(count, width, -1), ended)
+        said = follow(tokens.reshape(count * width, steps), rows)
+        total = scores[:, :, np.newaxis] + _logarithms(said.reshape(count, width, -1), ended)
         size = total.shape[2]
-        best = np.argsort(-total.reshape(count, -1), axis=1, kind="stable")[:, :beams]
+        best = _largest(total.reshape(count, -1), beams)
         beam, token = best // size, best % size
-        row = np.arange(count)[:, np.newaxis]
         scores = total[row, beam, token]
         tokens = np.concatenate([tokens[row, beam], token[:, :, np.newaxis]], axis=2)
         ended = ended[row, beam] | (token == END)
+        rows = (row * width + beam).reshape(-1)
         if ended[:, 0].all():
             break
     return np.asarray(tokens[:, 0, 1:])
+
+
+def _greedy(follow: Follow, count: int, max_length: int) -> np.ndarray:
+    """Always take the likeliest token; what `search` finds with one beam, without logarithms."""
+    tokens = np.full((count, max_length + 1), PADDING, np.int64)
+    tokens[:, 0] = START
+    ended = np.zeros(count, bool)
+    for step in range(1, max_length + 1):
+        said = follow(tokens[:, :step], None)
+        _check_finite(said)
+        token = np.maximum(said[:, END:], 0).argmax(axis=1) + END
+        token[ended] = PADDING
+        tokens[:, step] = token
+        ended |= token == END
+        if ended.all():
+            break
+    return tokens[:, 1 : step + 1]
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Return where the largest values of each row (N, V) are, largest first, equal ones in order."""
+    if count >= values.shape[1]:
+        return np.argsort(-values, axis=1, kind="stable")
+    least = -np.partition(-values, count - 1, axis=1)[:, count - 1]
+    found = np.empty((len(values), count), np.int64)
+    for place, (row, low) in enumerate(zip(values, least)):
+        some = np.flatnonzero(row >= low)
+        found[place] = some[np.argsort(-row[some], kind="stable")[:count]]
+    return found
+
+
+def _check_finite(probabilities: np.ndarray) -> None:
+    """Refuse probabilities that are not finite.
+
+    Raises:
+        InputError: They are not.
+    """
+    if not np.isfinite(probabilities).all():
+        raise InputError.coded(
+            "E-INPUT-08",
+            "expected finite probabilities of tokens from the network, got NaN or infinite ones. Train "
+            "it again with a smaller lr.",
+        )
 
 
 def _logarithms(probabilities: np.ndarray, ended: np.ndarray) -> np.ndarray:
@@ -98,12 +173,7 @@ def _logarithms(probabilities: np.ndarray, ended: np.ndarray) -> np.ndarray:
     Raises:
         InputError: The probabilities are not finite.
     """
-    if not np.isfinite(probabilities).all():
-        raise InputError.coded(
-            "E-INPUT-08",
-            "expected finite probabilities of tokens from the network, got NaN or infinite ones. Train "
-            "it again with a smaller lr.",
-        )
+    _check_finite(probabilities)
     found = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float64).tiny))
     found[:, :, (PADDING, START)] = -np.inf
     found[ended] = -np.inf
@@ -111,7 +181,7 @@ def _logarithms(probabilities: np.ndarray, ended: np.ndarray) -> np.ndarray:
     return found
 
 
-def _read(source: object, spec: InputSpec) -> tuple[np.ndarray, bool]:
+def read_sources(source: object, spec: InputSpec) -> tuple[np.ndarray, bool]:
     """Return sources as int64 (N, S), short ones filled up, and whether it was a single one."""
     if isinstance(source, np.ndarray) and source.dtype == object:
         source = source.tolist()  # what NumPy makes of sources that differ in length

@@ -31,10 +31,11 @@ from .onnxfile import FileFacts
 from .pipeline import Batch, default_batch_size, in_chunks, read_chunk
 from .promises import Promises
 from .providers import Placement, TimeLimitError, create_session, num_threads, run
-from .states import Described, check_states
+from .states import Described, cache_of, check_states
 
 if TYPE_CHECKING:
     from onnxnn_runtime.generation.generate import Step
+    from onnxnn_runtime.generation.seq2seq import Begin
 
     from .providers import NodeArg, Session
 
@@ -90,13 +91,17 @@ class Engine:
         self._session, self.device = self._begin()
         try:
             self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
-            self.outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
+            outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
+            optional = {each.name: _describe(each) for each in self._session.get_overridable_initializers()}
         except UnicodeDecodeError as error:
             raise InputError.coded(
                 "E-MODEL-01",
                 "{name}: expected names of UTF-8 text in its graph, got other bytes. Export it again.",
                 name=name,
             ) from error
+        self._cache = {} if card is None else cache_of(self.inputs, optional, outputs)
+        hidden = {f"next_{state}" for state in self._cache}
+        self.outputs = {name: each for name, each in outputs.items() if name not in hidden}
         self._spec = None if card is None else card.input
         self._states = () if card is None else card.input.states
         held = {state.name for state in self._states}
@@ -193,9 +198,22 @@ class Engine:
 
         return step
 
-    def translator(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        """Return a function that runs a network from sequence to sequence, for `translate`."""
-        return lambda source, target: self.run_first({"input": source, "target": target})
+    def translator(self) -> Begin:
+        """Return a function that runs a network from sequence to sequence, for `translate`.
+
+        It keeps a cache where the graph has one, and otherwise runs all of the graph for each token.
+        """
+        from onnxnn_runtime.generation.seq2seq import whole  # here, so that other models open without it
+
+        if not self._cache:
+            return whole(lambda source, target: self.run_first({"input": source, "target": target}))
+        from .cache import begin
+
+        self._renew()
+        return begin(self._name, self._cache, next(iter(self.outputs)), self._run_cached)
+
+    def _run_cached(self, feeds: dict[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
+        return self._checked(self._session, feeds, outputs, len(feeds["target"]))
 
     def loop(self) -> Callable[[np.ndarray, np.ndarray | None], np.ndarray]:
         """Return a function that runs a graph with the whole sampling loop, for `draw_with_graph`."""
@@ -366,13 +384,7 @@ class Engine:
             raise InputError(cannot_run(self._name, self.inputs, feeds, error)) from error
 
 
-_UNREADABLE = (
-    "tensor(bfloat16)",
-    "tensor(float8e4m3fn)",
-    "tensor(float8e5m2)",
-    "tensor(int4)",
-    "tensor(uint4)",
-)
+_UNREADABLE = [f"tensor({each})" for each in ("bfloat16", "float8e4m3fn", "float8e5m2", "int4", "uint4")]
 """Types of outputs that ONNX Runtime's Python package cannot return."""
 
 

@@ -76,7 +76,7 @@ def _disagreement(name: str, inputs: Described, feeds: Mapping[str, np.ndarray])
     """Return what is wrong where inputs disagree in an axis that they share, such as the batch."""
     sizes: dict[str, tuple[str, int]] = {}
     for each, value in feeds.items():
-        for axis, size in zip(inputs[each][1], value.shape):
+        for axis, size in zip(inputs.get(each, ("", ()))[1], value.shape):
             if isinstance(axis, str) and axis and sizes.setdefault(axis, (each, size))[1] != size:
                 first, other = sizes[axis]
                 return coded(

@@ -12,6 +12,38 @@ from onnxnn_runtime.messages.shorten import shortened
 Described = Dict[str, Tuple[str, Tuple[Axis, ...]]]
 """The inputs or outputs of a graph by name: type, and sizes of all axes."""
 
+PAST = ("past_time", "past_target_time")
+"""The axes of a cache that grow: with the source, and with the target."""
+
+
+def cache_of(inputs: Described, optional: Described, outputs: Described) -> Described:
+    """Return the states of a network from sequence to sequence that may be left out, {} where it has none.
+
+    Args:
+        inputs: What the graph takes.
+        optional: What it also takes, but has a default for.
+        outputs: What it returns; of each of those states "next_" + its name.
+    """
+    if {name: (dtype, len(shape)) for name, (dtype, shape) in inputs.items()} != _PAIR:
+        return {}
+    return {
+        name: each for name, each in optional.items() if _is_state(each) and _is_next(name, each, outputs)
+    }
+
+
+_PAIR = {"input": ("int64", 2), "target": ("int64", 2)}
+
+
+def _is_state(each: tuple[str, tuple[Axis, ...]]) -> bool:
+    """Return whether there is a row for each sample, and one axis that grows."""
+    dtype, shape = each
+    return dtype == "float32" and shape[:1] == ("batch",) and sum(axis in PAST for axis in shape) == 1
+
+
+def _is_next(name: str, each: tuple[str, tuple[Axis, ...]], outputs: Described) -> bool:
+    dtype, shape = outputs.get(f"next_{name}", ("", ()))
+    return dtype == each[0] and len(shape) == len(each[1])
+
 
 def check_states(name: str, states: Sequence[StateSpec], inputs: Described, outputs: Described) -> None:
     """Refuse a card that describes other states than the graph has.
