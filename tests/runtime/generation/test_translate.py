@@ -9,7 +9,7 @@ import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime import InputError, InputSpec
 from onnxnn_runtime.generation.options import GenerationOptions
-from onnxnn_runtime.generation.seq2seq import END, START, search, translate
+from onnxnn_runtime.generation.seq2seq import END, START, search, translate, whole
 
 SPEC = InputSpec("tokens", ("batch", "time"), num_tokens=9, max_length=6)
 
@@ -47,22 +47,26 @@ def likeliest(table_of, max_length):
 
 
 def test_greedy_takes_the_likeliest_token_of_each_source():
-    assert translate(echo, SPEC, GenerationOptions([[5, 3, 8], [4], [7, 7]])) == [[5, 3, 8], [4], [7, 7]]
+    assert translate(whole(echo), SPEC, GenerationOptions([[5, 3, 8], [4], [7, 7]])) == [
+        [5, 3, 8],
+        [4],
+        [7, 7],
+    ]
 
 
 def test_a_single_source_gives_a_single_target():
-    assert translate(echo, SPEC, GenerationOptions([5, 3, 8])) == [5, 3, 8]
-    assert translate(echo, SPEC, GenerationOptions(np.array([[5, 3, 8]]))) == [[5, 3, 8]]
+    assert translate(whole(echo), SPEC, GenerationOptions([5, 3, 8])) == [5, 3, 8]
+    assert translate(whole(echo), SPEC, GenerationOptions(np.array([[5, 3, 8]]))) == [[5, 3, 8]]
 
 
 def test_sources_in_an_array_of_lists():
     sources = np.empty(2, object)
     sources[:] = [[5, 3, 8], [4]]
-    assert translate(echo, SPEC, GenerationOptions(sources)) == [[5, 3, 8], [4]]
+    assert translate(whole(echo), SPEC, GenerationOptions(sources)) == [[5, 3, 8], [4]]
 
 
 def test_writing_stops_at_max_length():
-    assert translate(echo, SPEC, GenerationOptions([5, 3, 8], max_length=2)) == [5, 3]
+    assert translate(whole(echo), SPEC, GenerationOptions([5, 3, 8], max_length=2)) == [5, 3]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -70,7 +74,7 @@ def test_enough_beams_find_the_likeliest_sequence(seed):
     source = np.array([[seed]])
     table = by_table(source, np.arange(6)[np.newaxis])[0].astype(np.float64)
     best, score = likeliest(table, 4)
-    found = search(by_table, source, 4, beams=200)[0]
+    found = search(whole(by_table), source, 4, beams=200)[0]
     assert [int(token) for token in found if token > END] == best
     assert score > 0
 
@@ -83,7 +87,7 @@ def test_more_beams_never_find_a_less_likely_sequence_here():
         scores = []
         for beams in (1, 200):
             before, chance = START, 1.0
-            for token in search(by_table, source, 4, beams)[0]:
+            for token in search(whole(by_table), source, 4, beams)[0]:
                 if before == END:
                     break
                 chance *= table[before, token]
@@ -96,8 +100,8 @@ def test_more_beams_never_find_a_less_likely_sequence_here():
 
 def test_sources_in_a_batch_do_not_see_each_other():
     rows = [np.array([[seed]]) for seed in (1, 1, 1)]
-    alone = [search(by_table, row, 5, 3)[0] for row in rows]
-    together = search(by_table, np.concatenate(rows), 5, 3)
+    alone = [search(whole(by_table), row, 5, 3)[0] for row in rows]
+    together = search(whole(by_table), np.concatenate(rows), 5, 3)
     assert all(np.array_equal(a, b[: len(a)]) for a, b in zip(alone, together))
 
 
@@ -108,7 +112,7 @@ def test_padding_and_start_are_never_written():
         said[:, :, 4] = 0.01
         return said
 
-    assert translate(fond_of_padding, SPEC, GenerationOptions([3], max_length=3)) == [4, 4, 4]
+    assert translate(whole(fond_of_padding), SPEC, GenerationOptions([3], max_length=3)) == [4, 4, 4]
 
 
 @pytest.mark.parametrize(
@@ -137,12 +141,12 @@ def test_padding_and_start_are_never_written():
 )
 def test_what_is_refused(source, options, message):
     with pytest.raises(InputError, match=message):
-        translate(echo, SPEC, GenerationOptions(source, **options))
+        translate(whole(echo), SPEC, GenerationOptions(source, **options))
 
 
 def test_probabilities_that_are_not_finite():
     with pytest.raises(InputError, match="expected finite probabilities"):
-        translate(lambda s, t: np.full((*t.shape, 9), np.nan), SPEC, GenerationOptions([3]))
+        translate(whole(lambda s, t: np.full((*t.shape, 9), np.nan)), SPEC, GenerationOptions([3]))
 
 
 def test_generate_on_a_model_that_does_not(open_model):
