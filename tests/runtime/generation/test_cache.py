@@ -184,3 +184,15 @@ def test_a_decoder_of_one_s_own_search(open_model, tmp_path):
         rt.CardError, match=r"expected a model from sequence to sequence, .* Use model.predict"
     ):
         open_model("table").decoder([[3]])
+
+
+def test_a_graph_without_a_cache_is_still_written(tmp_path, monkeypatch):
+    from functools import partial
+
+    from onnxnn.export import model as export_model
+    from onnxnn.graph.builder import GraphBuilder
+
+    monkeypatch.setattr(export_model, "GraphBuilder", partial(GraphBuilder, keeps_cache=False))
+    network, model = exported(tmp_path)
+    assert not model._engine._cache
+    assert model.generate([[5, 7, 3], [4]], beams=2) == network.generate([[5, 7, 3], [4]], beams=2)

@@ -161,3 +161,42 @@ def test_options_of_the_other_kind_of_network(open_model):
         InputError, match=r"beams=\.\.\.: expected an option of a network that continues a text: length, temp"
     ):
         open_model("text").generate("春", beams=3)
+
+
+def by_sorting(source, target_of, max_length, beams):
+    """Search as `search` does, by sorting everything."""
+    found = []
+    for row in source:
+        beginnings = [((START,), 0.0)]
+        for _ in range(max_length):
+            continued = []
+            for tokens, score in beginnings:
+                if tokens[-1] in (END, 0):
+                    continued.append(((*tokens, 0), score))
+                    continue
+                said = target_of(row[np.newaxis], np.array([tokens]))[0, -1]
+                continued += [
+                    ((*tokens, token), score + np.log(max(float(said[token]), np.finfo(float).tiny)))
+                    for token in range(END, len(said))
+                ]
+            beginnings = sorted(continued, key=lambda each: -each[1])[:beams]  # stable
+            if beginnings[0][0][-1] in (END, 0):
+                break
+        found.append([token for token in beginnings[0][0] if token > END])
+    return found
+
+
+@pytest.mark.parametrize("beams", [1, 2, 3, 7])
+@pytest.mark.parametrize("levels", [2, 5, 1000])
+def test_equal_chances_are_taken_in_order(beams, levels):
+    def coarse(source, target):
+        said = np.empty((*target.shape, 8), np.float32)
+        for place, (row, tokens) in enumerate(zip(source, target)):
+            for step in range(len(tokens)):
+                seed = int(row[0]) + 31 * sum(int(t) * 7**i for i, t in enumerate(tokens[: step + 1]))
+                said[place, step] = np.random.RandomState(seed % 2**31).randint(0, levels, 8) / levels
+        return said
+
+    source = np.arange(6)[:, np.newaxis]
+    found = search(whole(coarse), source, 5, beams)
+    assert [[int(t) for t in row if t > END] for row in found] == by_sorting(source, coarse, 5, beams)
