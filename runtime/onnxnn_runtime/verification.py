@@ -260,7 +260,7 @@ def _check_output(model: Model, name: str, alone: np.ndarray, both: np.ndarray) 
     return [*checks, (shown + _SAME, off <= TOLERANCE, detail)]
 
 
-def _check_steps(model: Model, feeds: Mapping[str, Any], outputs: Mapping[str, np.ndarray]) -> _Found:
+def _check_steps(model: Model, feeds: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> _Found:
     """Check that a network from sequence to sequence computes the same token by token as all at once."""
     name, wanted = next(iter(outputs.items()))
     target, off = feeds["target"], 0.0
