@@ -13,7 +13,6 @@ from .arrays.numbers import check_integer
 from .card.card import Axis, InputSpec, ModelCard
 from .card.words import kind_name
 from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
-from .errors import CardError
 from .inputs.folders import warn_of
 from .inputs.options import ReadOptions
 from .inputs.whole import by_name, check_target, check_values, only_input
@@ -212,19 +211,10 @@ class Model:
             CardError: The model is not from sequence to sequence.
             InputError: A source does not match the model.
         """
-        from .generation.seq2seq import read_sources
+        from .generation.seq2seq import check_translates, read_sources
 
         card = self._require_card("generate")
-        if not self.kind.takes_target:
-            raise CardError.coded(
-                "E-INPUT-08",
-                "{name}: expected a model from sequence to sequence, got one from {input!r} to {output!r}. "
-                "Use model.{call}().",
-                name=self.name,
-                input=kind_name(card.input.kind),
-                output=kind_name(card.output.kind),
-                call=self.kind.call,
-            )
+        check_translates(card, self.kind, self.name)
         return self._engine.translator()(read_sources(source, card.input)[0])
 
     @takes_late(_sampling_options, by_place=7)

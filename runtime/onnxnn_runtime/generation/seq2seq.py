@@ -11,8 +11,10 @@ from typing import Any, Callable, Optional
 import numpy as np
 
 from onnxnn_runtime.arrays.conversion import check_tokens, without_gradient
-from onnxnn_runtime.card.card import InputSpec
-from onnxnn_runtime.errors import InputError, located
+from onnxnn_runtime.card.card import InputSpec, ModelCard
+from onnxnn_runtime.card.kind import ModelKind
+from onnxnn_runtime.card.words import kind_name
+from onnxnn_runtime.errors import CardError, InputError, located
 from onnxnn_runtime.messages.catalogue import gettext
 
 from .options import GenerationOptions
@@ -49,6 +51,24 @@ def whole(predict: Predict) -> Begin:
         return follow
 
     return begin
+
+
+def check_translates(card: ModelCard, kind: ModelKind, name: str) -> None:
+    """Refuse a model that is not from sequence to sequence.
+
+    Raises:
+        CardError: The message says what it does.
+    """
+    if not kind.takes_target:
+        raise CardError.coded(
+            "E-INPUT-08",
+            "{name}: expected a model from sequence to sequence, got one from {input!r} to {output!r}. "
+            "Use model.{call}().",
+            name=name,
+            input=kind_name(card.input.kind),
+            output=kind_name(card.output.kind),
+            call=kind.call,
+        )
 
 
 def translate(begin: Begin, spec: InputSpec, options: GenerationOptions) -> list[int] | list[list[int]]:
