@@ -24,7 +24,9 @@ from onnxnn.graph.shape import Shape
 from onnxnn.inference.evaluation import check_sample
 from onnxnn.inference.predict import Reader
 from onnxnn.kinds import NetworkKind, kind_of
-from onnxnn.layers import find, make
+from onnxnn.layers import Layer, find, make
+
+from .published import as_published, first_layer, preparation_of
 
 Waiting = tuple[str | nn.Module | None, str | None, Mapping[str, object]]
 """A call of `add` that waits for data: its layer, its activation, its options."""
@@ -83,8 +85,8 @@ class NetworkState:
 
     @property
     def preparation(self) -> Preparation | None:
-        """How data is prepared: as the weights know it, else as the data was loaded."""
-        return self.owned or (None if self.data is None else self.data.counted)
+        """How data is prepared: as the weights know it, as the data was loaded, as weights were published."""
+        return self.owned or (preparation_of(self.definition) if self.data is None else self.data.counted)
 
     @property
     def net(self) -> Net:
@@ -192,7 +194,8 @@ class NetworkState:
     def _with_data_for(self, layer: str | nn.Module | None, options: Mapping[str, object]) -> Changed:
         """Return the network with its data as its first layer takes it.
 
-        Images are resized to those that a diffusion model draws, a table of integers is read as tokens.
+        Images are resized to those that a diffusion model draws, or prepared as published weights want them;
+        a table of integers is read as tokens.
         """
         data, state = self.data, self
         lines: tuple[str, ...] = ()
@@ -202,8 +205,13 @@ class NetworkState:
         if data.kind == "table" and not self.calls and found is not None and found.reads_tokens:
             state, _ = self.with_data(data.as_tokens())
             data = present(state.data)
-        size = make(found.kind, options).image_size if found is not None and found.stands_alone else None
+        made = make(found.kind, options) if found is not None and self._may_prepare(found) else None
+        size = None if made is None else made.image_size
         if size is None:
+            fitted, lines = as_published(data, made)
+            if fitted is not data:
+                state, _ = state.with_data(fitted)
+                data = present(state.data)
             if data.problem is not None:
                 raise data.problem
         elif not self.definition.entries:  # else the error that follows says more
@@ -213,6 +221,10 @@ class NetworkState:
             if fitted is not data:
                 state, _ = state.with_data(fitted)
         return state, lines
+
+    def _may_prepare(self, layer: type[Layer]) -> bool:
+        """Return whether a layer may say how images are prepared: in front, and of no trained network."""
+        return layer.stands_alone or not (self.calls or self.definition.entries[1:] or self.owned)
 
     # ---- data ----------------------------------------------------------------------------------
 
@@ -241,6 +253,7 @@ class NetworkState:
     def _with_own_preparation(self, data: Data) -> Changed:
         if self.task == "reg":
             data = data.as_values(gettext("the data"))
+        data, lines = as_published(data, first_layer(self.definition))
         if self.kind.image_size is not None:
             data = data.in_size(self.kind.image_size)
         elif data.problem is not None and (self.definition.has_layers or self.waiting):
@@ -250,7 +263,7 @@ class NetworkState:
         definition = self.definition.with_num_classes(len(data.classes) or None)
         definition = definition.with_input(data.sample, data.normalize)
         color = None if data.preprocess is None else data.preprocess.color
-        return replace(self, definition=definition, data=data, color=color), data.remarks
+        return replace(self, definition=definition, data=data, color=color), (*data.remarks, *lines)
 
     def prepared(self, data: Data, source: str | None = None, keep_classes: bool = False) -> Data:
         """Return data as this network has its data prepared.
