@@ -41,8 +41,8 @@ def as_published(data: Data, layer: Layer | None) -> tuple[Data, tuple[str, ...]
     if data.normalize is not None:
         warn(
             gettext(
-                "{layer} standardises images as its weights want them, and the data's Normalize does it once "
-                "more. Leave Normalize out of the transform, or add the layer with normalize=False.",
+                "Images are standardised by {layer} as its weights want them, and once more by the data's "
+                "Normalize. Leave Normalize out of the transform, or add the layer with normalize=False.",
                 layer=layer.kind,
             )
         )

@@ -32,9 +32,9 @@ def test_shards_and_resuming(onnxnn, photos, tmp_path):
     done = onnxnn("embed", MODEL, photos, "-o", "vectors", "--shard-size", "2", "--skip-errors", "--json")
     assert done.returncode == 0, done.stderr
     assert "broken.png" in done.stderr
-    found = {"folder": "vectors", "num": 3, "dimension": 2, "shards": 2, "resumed": 2, "skipped": 1}
+    found = {"folder": "vectors", "num": 3, "dimension": 2, "shards": 3, "resumed": 3, "skipped": 1}
     assert json.loads(done.stdout) == found
-    assert sorted(path.suffix for path in (tmp_path / "vectors").glob("[!.]*")) == [".parquet"] * 2
+    assert sorted(path.suffix for path in (tmp_path / "vectors").glob("[!.]*")) == [".parquet"] * 3
     done = onnxnn("embed", MODEL, photos, "-o", "vectors/", "--skip-errors")
     assert done.stdout == "3 vectors of 2 numbers in vectors/\n"
 
