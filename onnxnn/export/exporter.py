@@ -196,6 +196,7 @@ def _export(
             if not custom or free is candidates[-1] or candidates[0] == candidates[1]:
                 raise
     finished = replace(finished, parity=parity.to_dict())
+    _warn_of_engines(model)
     return finished, _serialise(model, finished), parity.to_dict()
 
 
@@ -251,6 +252,19 @@ def _verify(
             )
         )
     return parity
+
+
+def _warn_of_engines(model: onnx.ModelProto) -> None:
+    """Warn of what engines other than ONNX Runtime are known to compute otherwise."""
+    recurrent = [node for node in model.graph.node if node.op_type == "RNN"]
+    if any(b"Relu" in attribute.strings for node in recurrent for attribute in node.attribute):
+        warn(
+            gettext(
+                "rnn(nonlinearity='relu'): ONNX Runtime and OpenVINO compute it as torch does, but tract "
+                "computes tanh in its place, and OpenCV and onnx.reference refuse it. Use "
+                "nonlinearity='tanh', or 'gru' or 'lstm', where one of those is to run the file."
+            )
+        )
 
 
 def _serialise(model: onnx.ModelProto, card: ModelCard) -> bytes:

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import DTypeLike
 from onnx import TensorProto, helper
 from onnxnn_runtime.api.invariants import present
 from torch import nn
 
-from .nodes import Array, Nodes, Value, to_numpy
+from .nodes import MOST_PARTS, Array, Nodes, Value, to_numpy
 
 __all__ = ["Array", "GraphBuilder", "Value", "to_numpy"]
 
 _FOLDABLE = ("Conv", "Gemm")
+"""Operators whose weight has its outputs along the first axis, and whose outputs lie along axis 1."""
 
 
 class GraphBuilder(Nodes):
@@ -86,7 +86,8 @@ class GraphBuilder(Nodes):
     ) -> Value:
         """Batch normalisation by the running statistics.
 
-        Folded into the convolution or linear layer that makes x when nothing else reads x.
+        Folded into the convolution or linear layer that makes x when nothing else reads x; else Mul and Add,
+        which engines have that lack BatchNormalization, or have it for images alone.
         """
         running = (present(module.running_mean), present(module.running_var))
         mean, variance = (to_numpy(v).astype(np.float64) for v in running)
@@ -94,11 +95,6 @@ class GraphBuilder(Nodes):
         gamma = to_numpy(module.weight) if module.affine else ones
         beta = to_numpy(module.bias) if module.affine else zeros
         scale = gamma / np.sqrt(variance + module.eps)
-        if axis == 1 and not self._can_fold(x):
-            # ONNX Runtime runs this node faster than Mul and Add (1 x 32 x 64 x 64: 1.07 times).
-            roles = {"weight": gamma, "bias": beta, "mean": mean, "variance": variance}
-            inputs = [self.weight(role, value.astype(np.float32)) for role, value in roles.items()]
-            return self.node("BatchNormalization", x, *inputs, epsilon=module.eps)
         return self.affine(x, scale, beta - mean * scale, axis, rank)
 
     def affine(self, x: Value, scale: Array, shift: Array, axis: int, rank: int) -> Value:
@@ -114,28 +110,50 @@ class GraphBuilder(Nodes):
             rank: Number of axes of x.
         """
         scale, shift = np.asarray(scale, np.float64), np.asarray(shift, np.float64)
-        if axis == 1 and self._can_fold(x):
-            self._fold(self._producers[x], scale, shift)
-            return x
+        folded = self._folded(x, scale, shift, axis, rank)
+        if folded is not None:
+            return folded
         shape = (1,) * axis + (-1,) + (1,) * (rank - axis - 1)
         y = self.node("Mul", x, self.weight("scale", scale.reshape(shape).astype(np.float32)))
         return self.node("Add", y, self.weight("shift", shift.reshape(shape).astype(np.float32)))
 
-    def _can_fold(self, x: Value) -> bool:
-        producer = self._producers.get(x)
-        return producer is not None and producer.op_type in _FOLDABLE and x not in self._used
+    def _folded(self, x: Value, scale: Array, shift: Array, axis: int, rank: int) -> Value | None:
+        """Scale and shift x by the weights of the node that makes it; None where that cannot be done."""
+        made = self._producers.get(x)
+        if made is None or x in self._used:
+            return None
+        if made.op_type in _FOLDABLE and axis == 1 and self._is_own(made.input[1:]):
+            weight = made.input[1]
+            self._rescale(weight, scale.reshape((-1,) + (1,) * (self.weights[weight].ndim - 1)))
+            if len(made.input) < 3:
+                bias = weight.removesuffix("weight") + "bias"
+                made.input.append(bias)
+                self.weights[bias] = np.zeros(len(shift), np.float32)
+            self._rescale(made.input[2], scale, shift)
+            return x
+        if axis != rank - 1:
+            return None
+        # A linear layer on each step of a sequence, its weight (inputs, outputs).
+        product = self._producers.get(made.input[0]) if made.op_type == "Add" else made
+        if product is None or product.op_type != "MatMul" or not self._is_own(product.input[1:]):
+            return None
+        if product is made:
+            self._rescale(product.input[1], scale)
+            return self.node("Add", x, self.weight("shift", shift.astype(np.float32)))
+        if not self._is_own(made.input[1:]) or self.weights[made.input[1]].shape != scale.shape:
+            return None
+        self._rescale(product.input[1], scale)
+        self._rescale(made.input[1], scale, shift)
+        return x
 
-    def _fold(self, producer: onnx.NodeProto, scale: Array, shift: Array) -> None:
-        weight = producer.input[1]
-        old = self.weights[weight].astype(np.float64)
-        self.weights[weight] = (old * scale.reshape((-1,) + (1,) * (old.ndim - 1))).astype(np.float32)
-        if len(producer.input) < 3:
-            bias = weight.removesuffix("weight") + "bias"
-            producer.input.append(bias)
-            self.weights[bias] = shift.astype(np.float32)
-        else:
-            bias = producer.input[2]
-            self.weights[bias] = (self.weights[bias].astype(np.float64) * scale + shift).astype(np.float32)
+    def _is_own(self, names: Sequence[Value]) -> bool:
+        """Return whether values are weights that a single node reads."""
+        shared = set(self._constants.values())
+        read = [value for node in self._nodes for value in node.input]
+        return all(n in self.weights and n not in shared and read.count(n) == 1 for n in names)
+
+    def _rescale(self, name: str, scale: Array, shift: Array | float = 0.0) -> None:
+        self.weights[name] = (self.weights[name].astype(np.float64) * scale + shift).astype(np.float32)
 
     def flatten(self, x: Value, rank: int) -> Value:
         """One vector per sample; x has `rank` axes. Asked twice, the same node answers."""
@@ -213,7 +231,17 @@ class GraphBuilder(Nodes):
         return self.node("Add", self.node("Mul", self.node("Div", centred, spread), weight), bias)
 
     def split(self, x: Value, axis: int, sizes: Sequence[int]) -> list[Value]:
-        """Cut x along an axis into parts of these sizes."""
+        """Cut x along an axis into parts of these sizes, by several nodes where there are many parts."""
+        if len(sizes) > MOST_PARTS:
+            step = MOST_PARTS
+            while step * MOST_PARTS < len(sizes):
+                step *= MOST_PARTS
+            groups = [sizes[start : start + step] for start in range(0, len(sizes), step)]
+            parts = self.split(x, axis, [sum(group) for group in groups])
+            pairs = zip(parts, groups, strict=True)
+            return [
+                v for part, group in pairs for v in (self.split(part, axis, group) if group[1:] else [part])
+            ]
         if self.opset < 13:
             return self.nodes("Split", x, outputs=len(sizes), axis=axis, split=list(sizes))
         return self.nodes("Split", x, self.constant(sizes), outputs=len(sizes), axis=axis)

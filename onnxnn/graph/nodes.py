@@ -23,6 +23,9 @@ Value = str
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+MOST_PARTS = 6
+"""Outputs of one Split: WebGPU binds eight buffers to a shader, and the input and the sizes take one each."""
+
 
 class Nodes:
     """Collects nodes and weights, and writes them as one ONNX model.
@@ -84,6 +87,8 @@ class Nodes:
         self, op: str, *inputs: Value, outputs: int, name: str = "", **attributes: object
     ) -> list[Value]:
         """Append a node with several outputs and return their names."""
+        if op == "Split" and outputs > MOST_PARTS:
+            raise AssertionError(f"a Split of {outputs} outputs; GraphBuilder.split writes several")
         full = self._unique(name or op)
         values = [f"{full}:{i}" if i else full for i in range(outputs)]
         made = helper.make_node(op, list(inputs), values, name=full)

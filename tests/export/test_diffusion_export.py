@@ -15,9 +15,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxnn_runtime.card.diffusion import SamplerSpec
 from onnxnn_runtime.errors import ExportError
+from support.onnx_check import nodes_of
 
 from onnxnn import nn
 from onnxnn.graph.builder import GraphBuilder
+from onnxnn.graph.nodes import MOST_PARTS
 
 SMALL = {"img_size": 8, "timestep": 30, "dim": 8, "dim_mults": (1, 2)}
 
@@ -81,6 +83,12 @@ def weights_of(model):
     return found
 
 
+def assert_splits_fit_webgpu(path):
+    parts = [len(node.output) for node in nodes_of(onnx.load(path).graph) if node.op_type == "Split"]
+    assert parts
+    assert max(parts) <= MOST_PARTS
+
+
 # ---- the denoiser --------------------------------------------------------------------------------
 
 
@@ -89,6 +97,7 @@ def test_the_file_predicts_what_torch_predicts(tmp_path, name):
     model = network(**NETWORKS[name])
     report = model.export(tmp_path / "a.onnx")
     assert report.parity["relative"] <= 1e-5
+    assert_splits_fit_webgpu(tmp_path / "a.onnx")
     run = session(tmp_path / "a.onnx")
     for batch in (1, 4):
         feeds = inputs(model, batch)
@@ -191,6 +200,7 @@ def test_the_loop_samples_what_the_runtime_samples(tmp_path, name, sampler, step
     model.export(tmp_path / "one.onnx")
     report = model.export(tmp_path / "all.onnx", sampler=sampler, steps=steps)
     assert report.parity["absolute"] <= 1e-4
+    assert_splits_fit_webgpu(tmp_path / "all.onnx")
     one, whole = rt.load(tmp_path / "one.onnx"), rt.load(tmp_path / "all.onnx")
     assert whole.card.diffusion.sampler == SamplerSpec(sampler, steps, 1.0)
     label = [2, 0, 1] if one.card.diffusion.classes else None

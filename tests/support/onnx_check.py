@@ -41,6 +41,17 @@ def random_input(shape: Shape, batch: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(sizes, generator=generator) * 2 - 1
 
 
+def nodes_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Return the nodes of a graph and of the graphs inside it."""
+    found = []
+    for node in graph.node:
+        found.append(node)
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                found += nodes_of(attribute.g)
+    return found
+
+
 def emit(definition: Definition, net: Net, free: Shape | None = None, opset: int = 13) -> onnx.ModelProto:
     """Return the ONNX model of a network, its outputs "output" only."""
     free = free or free_input(definition)
