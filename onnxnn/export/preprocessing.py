@@ -2,8 +2,10 @@
 
 Pillow resizes 8-bit images in integers (src/libImaging/Resample.c): the weights of the triangle or cubic
 filter are computed in float64 and rounded to 22 binary digits after the point; rows are filtered first
-and rounded to 0..255, then columns. Products and sums of such integers stay below 2⁵³, so float64
-holds them exactly, and two matrix products return Pillow's result.
+and rounded to 0..255, then columns. Here, too, the weights are computed in float64, of which there are few;
+images are float32. A weight is the sum of one with 15 digits after the point and a rest below 2⁻¹⁵, so that
+the products with each, and their sums, are multiples of 2⁻¹⁵ and 2⁻²² that float32 holds exactly: for the
+rest as long as an output pixel reads at most 770 pixels of a line.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from onnxnn.graph.shape import Shape
 MIN_OPSET = 13
 
 _PRECISION = 2.0**22
+_REST = 2.0**7
+"""The rest of a weight has its last 7 binary digits."""
+
 _LUMA = (19595, 38470, 7471)
 """ITU-R 601-2 luma in 65536ths, as Pillow has it (src/libImaging/Convert.c)."""
 
@@ -108,14 +113,13 @@ def emit(graph: GraphBuilder, x: Value, preprocess: Preprocess) -> Value:
         "grayscale": _grayscale,
     }
     with graph.scope("preprocess"):
-        # Transposed while a pixel takes one byte, not eight.
-        x = _cast(graph, graph.node("Transpose", x, perm=[0, 3, 1, 2]), TensorProto.DOUBLE)
+        # Transposed while a pixel takes one byte, not four.
+        x = _cast(graph, graph.node("Transpose", x, perm=[0, 3, 1, 2]), TensorProto.FLOAT)
         if preprocess.color == "grayscale":
             x = _luma(graph, x)
         for step in preprocess.steps:
             if step[0] != "grayscale" or preprocess.color == "RGB":
                 x = steps[str(step[0])](graph, x, step)
-        x = _cast(graph, x, TensorProto.FLOAT)
         return graph.node("Div", x, graph.constant(255, np.float32))
 
 
@@ -133,13 +137,23 @@ def _resize_short(graph: GraphBuilder, x: Value, step: Step) -> Value:
 
 def _resample(graph: GraphBuilder, x: Value, height: Value, width: Value, weigh: _Filter) -> Value:
     rows = _filter(graph, _size(graph, x, _WIDTH), width, weigh, along=0)
-    x = _shift(graph, graph.node("MatMul", x, rows), _PRECISION)
+    x = _joined(graph, *(graph.node("MatMul", x, weights) for weights in rows))
     columns = _filter(graph, _size(graph, x, _HEIGHT), height, weigh, along=1)
-    return _shift(graph, graph.node("MatMul", columns, x), _PRECISION)
+    return _joined(graph, *(graph.node("MatMul", weights, x) for weights in columns))
 
 
-def _filter(graph: GraphBuilder, size: Value, new_size: Value, weigh: _Filter, along: int) -> Value:
-    """Return the weights of one pass, integers that sum to about 2²² for each output pixel.
+def _joined(graph: GraphBuilder, x: Value, rest: Value) -> Value:
+    """Return x, a multiple of 2⁻¹⁵, and a rest rounded to 0..255 together; float32 may not hold the sum."""
+    x = graph.node("Add", x, graph.constant(0.5, np.float32))
+    whole = graph.node("Floor", x)
+    rest = graph.node("Add", graph.node("Sub", x, whole), rest)
+    return graph.clip(graph.node("Add", whole, graph.node("Floor", rest)), 0, 255)
+
+
+def _filter(
+    graph: GraphBuilder, size: Value, new_size: Value, weigh: _Filter, along: int
+) -> tuple[Value, Value]:
+    """Return the weights of one pass, which sum to about 1 for each output pixel, and their rests, float32.
 
     Input pixels lie along the axis `along` of the matrix, output pixels along the other. (Written
     twice instead of transposed: ONNX Runtime 1.13 fuses Transpose and MatMul into a node that it lacks for
@@ -165,7 +179,15 @@ def _filter(graph: GraphBuilder, size: Value, new_size: Value, weigh: _Filter, a
     whole = graph.node("Mul", graph.node("Div", weights, total), _number(graph, _PRECISION))
     if weigh is not _triangle:  # has weights below 0, which C rounds away from 0 likewise
         half = graph.node("Sub", half, _double(graph, graph.node("Less", whole, _number(graph, 0.0))))
-    return _whole(graph, graph.node("Add", whole, half))
+    whole = _cast(graph, _whole(graph, graph.node("Add", whole, half)), TensorProto.FLOAT)
+
+    def times(value: Value, factor: float) -> Value:
+        return graph.node("Mul", value, graph.constant(factor, np.float32))
+
+    first = graph.node("Add", times(whole, 1 / _REST), graph.constant(0.5, np.float32))
+    first = graph.node("Floor", first)
+    rest = graph.node("Sub", whole, times(first, _REST))
+    return times(first, _REST / _PRECISION), times(rest, 1 / _PRECISION)
 
 
 def _triangle(graph: GraphBuilder, distance: Value) -> Value:
@@ -200,21 +222,16 @@ def _filter_of(step: Step) -> _Filter:
     return _cubic if str(step[0]).endswith("bicubic") else _triangle
 
 
-def _shift(graph: GraphBuilder, x: Value, unit: float) -> Value:
-    """Return integers in units of 1/unit rounded to 0..255."""
-    x = graph.node("Add", graph.node("Mul", x, _number(graph, 1 / unit)), _number(graph, 0.5))
-    return graph.clip(_whole(graph, x), 0.0, 255.0, np.float64)
-
-
 def _whole(graph: GraphBuilder, x: Value) -> Value:
     """Drop what stands after the point, as C does (Floor of float64 came late to ONNX Runtime)."""
     return _cast(graph, _cast(graph, x, TensorProto.INT32), TensorProto.DOUBLE)
 
 
 def _luma(graph: GraphBuilder, x: Value) -> Value:
-    weights = graph.constant(np.reshape(_LUMA, (1, 3, 1, 1)), np.float64)
-    total = graph.node("ReduceSum", graph.node("Mul", x, weights), graph.constant([1]), keepdims=1)
-    return _shift(graph, total, 65536.0)
+    """Return the luma of RGB; a sum of 8 and 16 binary digits is a float32."""
+    weights = graph.constant(np.reshape(_LUMA, (1, 3, 1, 1)) / 65536, np.float32)
+    total = graph.total(graph.node("Mul", x, weights), [1], keepdims=True)
+    return graph.node("Floor", graph.node("Add", total, graph.constant(0.5, np.float32)))
 
 
 def _grayscale(graph: GraphBuilder, x: Value, step: Step) -> Value:
@@ -225,7 +242,7 @@ def _grayscale(graph: GraphBuilder, x: Value, step: Step) -> Value:
 def _pad(graph: GraphBuilder, x: Value, step: Step) -> Value:
     left, top, right, bottom, fill = (int(number) for number in step[1:])
     pads = graph.constant([0, 0, top, left, 0, 0, bottom, right])
-    return graph.node("Pad", x, pads, _number(graph, float(fill)))
+    return graph.node("Pad", x, pads, graph.constant(fill, np.float32))
 
 
 def _center_crop(graph: GraphBuilder, x: Value, step: Step) -> Value:
@@ -241,7 +258,7 @@ def _center_crop(graph: GraphBuilder, x: Value, step: Step) -> Value:
         ends.append(graph.node("Add", starts[-1], target))
     none = graph.constant([0, 0])
     pads = graph.node("Concat", none, *before, none, *after, axis=0)
-    x = graph.node("Pad", x, pads, _number(graph, 0.0))
+    x = graph.node("Pad", x, pads, graph.constant(0, np.float32))
     edges = [graph.node("Concat", *values, axis=0) for values in (starts, ends)]
     return graph.node("Slice", x, *edges, graph.constant([_HEIGHT, _WIDTH]))
 

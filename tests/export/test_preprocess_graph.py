@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from hypothesis import given, settings
@@ -23,17 +24,21 @@ STEP = st.one_of(
 )
 
 
-def session(preprocess: Preprocess) -> onnxruntime.InferenceSession:
+def built(preprocess: Preprocess) -> onnx.ModelProto:
     graph = GraphBuilder(13)
     graph.output("output", preprocess_graph.emit(graph, "input", preprocess))
-    model = graph.model(
+    return graph.model(
         "preprocess",
         [helper.make_tensor_value_info("input", TensorProto.UINT8, ["n", "h", "w", 3])],
         [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["n", preprocess.channels, "a", "b"])],
         7,
         {},
     )
-    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def session(preprocess: Preprocess) -> onnxruntime.InferenceSession:
+    data = built(preprocess).SerializeToString()
+    return onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
 
 
 def assert_equal(preprocess: Preprocess, height: int, width: int, seed: int = 0) -> None:
@@ -61,3 +66,31 @@ def test_random_steps_and_sizes(color, steps, height, width, seed):
 @pytest.mark.parametrize("resize", ["resize", "resize_bicubic"])
 def test_photographs_to_224(height, width, resize):
     assert_equal(Preprocess("RGB", ((resize, 224, 224),)), height, width)
+
+
+@pytest.mark.parametrize("resize", ["resize", "resize_bicubic"])
+@pytest.mark.parametrize(("height", "width"), [(3, 2500), (770, 5), (1, 1), (2, 3)])
+def test_extreme_sizes(height, width, resize):
+    assert_equal(Preprocess("RGB", ((resize, 7, 9),)), height, width)
+
+
+@pytest.mark.parametrize("resize", ["resize", "resize_bicubic"])
+def test_black_and_white(resize):
+    """Where sums are largest, and bicubic weights go beyond 0..255."""
+    draw = np.random.default_rng(3).integers(0, 2, (1, 300, 200, 3), dtype=np.uint8) * 255
+    for images in (draw, np.full_like(draw, 255), np.zeros_like(draw)):
+        preprocess = Preprocess("RGB", ((resize, 31, 47),))
+        found = session(preprocess).run(None, {"input": images})[0]
+        np.testing.assert_array_equal(found[0], preprocess(images[0]))
+
+
+@pytest.mark.parametrize("color", ["RGB", "grayscale"])
+@pytest.mark.parametrize("resize", ["resize", "resize_bicubic"])
+def test_images_are_never_float64(color, resize):
+    steps = ((resize, 16, 12), ("center_crop", 20, 10), ("pad", 1, 1, 1, 1, 7), ("grayscale",))
+    values = onnx.shape_inference.infer_shapes(built(Preprocess(color, steps)), strict_mode=True).graph
+    wide = [
+        v.type.tensor_type for v in values.value_info if v.type.tensor_type.elem_type == TensorProto.DOUBLE
+    ]
+    assert wide  # the weights, which only depend on sizes
+    assert max(len(tensor.shape.dim) for tensor in wide) <= 2
