@@ -79,7 +79,7 @@ async def image_content(served: Served, data: bytes, settings: ServerSettings) -
 
 async def _said(served: Served, data: bytes, settings: ServerSettings) -> dict[str, object]:
     if served.kind.call == "embed":
-        return {"embedding": (await vectors(served, [data], settings))[0].tolist()}
+        return {"embedding": (await vectors(served, [data], settings, len(data)))[0].tolist()}
     lanes = served.lanes
     card = require_card(lanes.model.card, served.name, "predict")
     check_predicts(card, served.name)

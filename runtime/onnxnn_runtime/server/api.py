@@ -22,12 +22,13 @@ from onnxnn_runtime.similarity import get_similarity
 
 from .asked import Asked, read
 from .content import as_json, binary
-from .errors import BadRequest
+from .errors import BadRequest, TooLarge
 from .images import check_image
-from .samples import preparations
+from .samples import prepared
 from .served import Served
 from .settings import ServerSettings
 from .state import ServerState
+from .threads import in_thread
 
 if TYPE_CHECKING:
     from onnxnn_runtime.model import Model
@@ -42,6 +43,7 @@ _NPY = "application/x-npy"
 MOST_CLASSES = 1_000
 MOST_TOKENS = 2_000
 MOST_BEAMS = 32
+MOST_PROMPT = 100_000
 """What one request may ask for."""
 
 
@@ -64,7 +66,7 @@ async def _predict(request: Request) -> Response:
     card = require_card(lanes.model.card, served.name, "predict")
     check_predicts(card, served.name)
     first = next(iter(lanes.model.outputs))
-    found = await lanes.run(preparations(asked.inputs, lanes.model, settings))
+    found = await lanes.run(await prepared(asked.inputs, lanes.model, settings, asked.size))
     predictions = [
         as_data(prediction(card, f"input[{number}]", outputs[first][0], k))
         for number, outputs in enumerate(found)
@@ -74,12 +76,12 @@ async def _predict(request: Request) -> Response:
 
 async def _embed(request: Request) -> Response:
     asked, served, settings = await _asked(request, "embed", ("normalize",))
-    found = await vectors(served, asked.inputs, settings, asked.flag("normalize"))
+    found = await vectors(served, asked.inputs, settings, asked.size, asked.flag("normalize"))
     if _NPY in request.headers.get("accept", ""):
         file = io.BytesIO()
         np.save(file, found)
         return Response(file.getvalue(), media_type=_NPY)
-    return as_json({"model": served.name, "embeddings": found.tolist()})
+    return await in_thread(found.size, lambda: as_json({"model": served.name, "embeddings": list(found)}))
 
 
 async def _similarity(request: Request) -> Response:
@@ -89,7 +91,7 @@ async def _similarity(request: Request) -> Response:
             "E-CALL-02", "expected two inputs to compare, got {count}.", count=len(asked.inputs)
         )
     method = str(asked.options.get("method", "cosine"))
-    found = await vectors(served, asked.inputs, settings)
+    found = await vectors(served, asked.inputs, settings, asked.size)
     value = get_similarity(found[0], found[1], method)
     return as_json({"model": served.name, "method": method, "similarity": value})
 
@@ -103,6 +105,13 @@ async def _generate(request: Request) -> Response:
     if not isinstance(prompt, (str, list)):
         raise BadRequest.coded(
             "E-CALL-02", "prompt: expected how the text begins, or the tokens of a source. Send prompt."
+        )
+    if len(prompt) > MOST_PROMPT:
+        raise TooLarge.coded(
+            "E-SERVER-03",
+            "prompt: expected at most {most:,} characters or tokens, got {count:,}. Shorten it.",
+            most=MOST_PROMPT,
+            count=len(prompt),
         )
     options = _given(asked, _TEXT)
     found = await served.call(lambda model: model.generate(prompt, **options))
@@ -120,25 +129,21 @@ async def _sample(request: Request) -> Response:
     }
     if num is None and not isinstance(options.get("label"), list):
         options["num"] = min(16, settings.max_items)
-    encoded = {name: _image(asked, name) for name in ("start", "mask") if name in {*options, *asked.files}}
+    is_grid = "image/png" in request.headers.get("accept", "")
 
-    def sample(model: Model) -> np.ndarray:
-        for name, data in encoded.items():
-            check_image(data, settings, name)
-            options[name] = decode(data)
-        return model.sample(**options)
+    def sample(model: Model) -> Response:
+        for name in ("start", "mask"):
+            if name in options or name in asked.files:
+                data = _image(asked, name)
+                check_image(data, settings, name)
+                options[name] = decode(data)
+        images = model.sample(**options)
+        if is_grid:
+            return Response(_png(image_grid(images)), media_type="image/png")
+        uris = ["data:image/png;base64," + _base64(_png(_pixels(each))) for each in images]
+        return as_json({"model": served.name, "images": uris, "seed": options["seed"]})
 
-    images = await served.call(sample)
-    if "image/png" in request.headers.get("accept", ""):
-        return Response(_png(image_grid(images)), media_type="image/png")
-    pngs = [base64.b64encode(_png(_pixels(each))).decode("ascii") for each in images]
-    return as_json(
-        {
-            "model": served.name,
-            "images": ["data:image/png;base64," + each for each in pngs],
-            "seed": options["seed"],
-        }
-    )
+    return await served.call(sample)
 
 
 async def _asked(
@@ -152,7 +157,7 @@ async def _asked(
 
 
 async def vectors(
-    served: Served, inputs: Sequence[object], settings: ServerSettings, normalize: bool = False
+    served: Served, inputs: Sequence[object], settings: ServerSettings, size: int, normalize: bool = False
 ) -> np.ndarray:
     """Return the feature vectors of inputs, float32 (N, D).
 
@@ -160,6 +165,7 @@ async def vectors(
         served: The model.
         inputs: As for `preparations`.
         settings: Limits.
+        size: Bytes of the body that held the inputs.
         normalize: Scale each vector to length 1.
 
     Raises:
@@ -169,7 +175,7 @@ async def vectors(
     output = vector_output(
         require_card(lanes.model.card, served.name, "embed"), lanes.model.outputs, served.name
     )
-    found = await lanes.run(preparations(inputs, lanes.model, settings))
+    found = await lanes.run(await prepared(inputs, lanes.model, settings, size))
     rows: np.ndarray = np.stack([each[output][0].reshape(-1) for each in found]).astype(
         np.float32, copy=False
     )
@@ -215,6 +221,10 @@ def _pixels(image: np.ndarray) -> Image.Image:
     """Return float (C, H, W) in 0..1 as an image."""
     array = np.moveaxis(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), 0, -1)
     return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def _png(image: Image.Image) -> bytes:

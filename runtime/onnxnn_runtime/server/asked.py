@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import Collection, Mapping, Sequence
 from urllib.parse import parse_qsl
@@ -23,8 +24,20 @@ from .threads import in_thread
 
 __all__ = ["Asked", "read"]
 
+_LONGEST_VALUE = 100
+"""Characters of a field that may be a number, or true or false."""
+
 _MOST_FIELDS = 32
 """Fields of a form that are no files."""
+
+_MOST_ESCAPES = 200_000
+"""Characters of a form that are written as %41; all are read at once."""
+
+_COST_OF_FORMS = 10
+"""How much longer a byte of a form with %41 takes than one of JSON."""
+
+# What it has to say of a malformed form is in the answer.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -35,11 +48,13 @@ class Asked:
         inputs: Bytes of uploaded files, or values of the JSON's `inputs` or `input`.
         options: Everything else by name; texts, but for JSON.
         files: Uploaded files that are options, such as `mask`.
+        size: Bytes of the body.
     """
 
     inputs: Sequence[object]
     options: Mapping[str, object]
     files: Mapping[str, bytes]
+    size: int = 0
 
     @property
     def model(self) -> object:
@@ -67,6 +82,8 @@ class Asked:
         value = self.options.get(name)
         if not isinstance(value, _Text):
             return value
+        if len(value) > _LONGEST_VALUE:
+            return str(value)
         try:
             found: object = json.loads(value)
         except (ValueError, RecursionError):
@@ -138,14 +155,18 @@ async def read(request: Request, settings: ServerSettings, files: Collection[str
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         inputs, fields, uploaded = await _form(request, settings, files)
-        asked = Asked(inputs, {**options, **fields}, uploaded)
+        size = sum(len(each) for each in (*inputs, *fields.values()) if isinstance(each, (str, bytes)))
+        asked = Asked(inputs, {**options, **fields}, uploaded, size)
     elif kind == "application/x-www-form-urlencoded":
-        inputs, fields = _pairs(await request.body())
-        asked = Asked(inputs, {**options, **fields}, {})
+        body = await request.body()
+        inputs, fields = await in_thread(_COST_OF_FORMS * len(body), lambda: _pairs(body))
+        asked = Asked(inputs, {**options, **fields}, {}, len(body))
     elif kind.startswith("image/") or kind == "application/octet-stream":
         asked = Asked([await request.body()], options, {})
     elif kind in ("application/json", ""):
-        asked = _of_json(await _json(request), options)
+        body = await request.body()
+        found = await in_thread(len(body), lambda: json_object(body) if body else {})
+        asked = _of_json(found, options, len(body))
     else:
         raise UnsupportedMedia.coded(
             "E-SERVER-05",
@@ -162,14 +183,7 @@ async def read(request: Request, settings: ServerSettings, files: Collection[str
     return asked
 
 
-async def _json(request: Request) -> dict[str, object]:
-    body = await request.body()
-    if not body:
-        return {}
-    return await in_thread(len(body), lambda: json_object(body))
-
-
-def _of_json(found: Mapping[str, object], options: Mapping[str, object]) -> Asked:
+def _of_json(found: Mapping[str, object], options: Mapping[str, object], size: int) -> Asked:
     both = {**options, **found}
     if "inputs" in both and "input" in both:
         raise BadRequest.coded("E-CALL-02", "inputs: given together with input. Leave one out.")
@@ -182,12 +196,19 @@ def _of_json(found: Mapping[str, object], options: Mapping[str, object]) -> Aske
             "inputs={value}: expected a list. For a single one give input.",
             value=shortened(inputs),
         )
-    return Asked(inputs, both, {})
+    return Asked(inputs, both, {}, size)
 
 
 def _pairs(body: bytes) -> tuple[list[object], dict[str, object]]:
     inputs: list[object] = []
     fields: dict[str, object] = {}
+    if body.count(b"%") > _MOST_ESCAPES:
+        raise TooLarge.coded(
+            "E-SERVER-03",
+            "expected a form with at most {most:,} characters as %41, got more. Send it as "
+            "multipart/form-data.",
+            most=_MOST_ESCAPES,
+        )
     try:
         pairs = parse_qsl(
             body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import TYPE_CHECKING, Any, Iterator, Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from onnxnn_runtime.errors import (
     OutOfMemoryError,
 )
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shorten import printable
 
 if TYPE_CHECKING:
     from .state import ServerState
@@ -34,6 +36,7 @@ __all__ = [
     "Unavailable",
     "UnknownModel",
     "UnsupportedMedia",
+    "about",
     "answer",
     "body_of",
     "on_error",
@@ -104,6 +107,21 @@ class TimeLimit(RequestError):
     status = 504
 
 
+@contextlib.contextmanager
+def about(name: str) -> Iterator[None]:
+    """Let the errors inside say which option of a request they are about, unless they do already.
+
+    Args:
+        name: The option, which OpenAI's clients find as `param`.
+    """
+    try:
+        yield
+    except OnnxnnError as error:
+        if not hasattr(error, "param") and status_of(error) < 500:
+            vars(error)["param"] = printable(name, 80)
+        raise
+
+
 def status_of(error: Exception) -> int:
     """Return the HTTP status of an error; 500 of what is no mistake of the client."""
     if isinstance(error, (RequestError, HTTPException)):
@@ -142,7 +160,7 @@ def answer(error: Exception, path: str, hidden: Mapping[str, str] = MappingProxy
         code, message = "", _of_starlette(error)
     for file, name in hidden.items():
         message = message.replace(file, name)
-    return JSONResponse(body_of(path, status, code, message), status, headers)
+    return JSONResponse(body_of(path, status, code, message, getattr(error, "param", None)), status, headers)
 
 
 def _of_starlette(error: Exception) -> str:
@@ -155,7 +173,7 @@ def _of_starlette(error: Exception) -> str:
     return str(getattr(error, "detail", ""))
 
 
-def body_of(path: str, status: int, code: str, message: str) -> Mapping[str, Any]:
+def body_of(path: str, status: int, code: str, message: str, param: str | None) -> Mapping[str, Any]:
     """Return the body of an error as the client of a path reads it.
 
     Args:
@@ -163,12 +181,13 @@ def body_of(path: str, status: int, code: str, message: str) -> Mapping[str, Any
         status: The HTTP status.
         code: The code of the kind of error, or "".
         message: What is wrong, and what to do.
+        param: The option that it is about, or None.
     """
     if path == "/v2" or path.startswith("/v2/"):
         return {"error": f"{message} [{code}]" if code else message}
     if path == "/v1" or path.startswith("/v1/"):
         kind = "server_error" if status >= 500 else "invalid_request_error"
-        return {"error": {"message": message, "type": kind, "param": None, "code": code or None}}
+        return {"error": {"message": message, "type": kind, "param": param, "code": code or None}}
     return {"error": {"code": code or None, "message": message}}
 
 

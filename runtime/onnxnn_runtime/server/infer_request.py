@@ -55,6 +55,7 @@ class InferRequest:
         request_id: What the response repeats, or None.
         binary: Whether outputs are returned as binary data where they do not say otherwise.
         parameters: All of the request's.
+        size: Bytes of its JSON.
     """
 
     inputs: Sequence[Tensor]
@@ -62,6 +63,7 @@ class InferRequest:
     request_id: str | None = None
     binary: bool = False
     parameters: Mapping[str, object] = field(default_factory=dict)
+    size: int = 0
 
 
 async def read_infer_request(request: Request, model: Model, settings: ServerSettings) -> InferRequest:
@@ -80,7 +82,7 @@ async def read_infer_request(request: Request, model: Model, settings: ServerSet
     body = await request.body()
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
-        body = await in_thread(len(body), lambda: _decompressed(body, encoding, settings.max_body_bytes))
+        body = await in_thread(None, lambda: _decompressed(body, encoding, settings.max_body_bytes))
     length = request.headers.get(HEADER)
     if length is None:
         length = str(len(body))
@@ -95,7 +97,7 @@ async def read_infer_request(request: Request, model: Model, settings: ServerSet
     end = int(length)
     if not end and body:
         return _raw(body, model)
-    return await in_thread(len(body), lambda: _asked(json_object(body[:end]), body[end:]))
+    return await in_thread(len(body), lambda: _asked(json_object(body[:end]), body[end:], end))
 
 
 def _decompressed(body: bytes, encoding: str, most: int) -> bytes:
@@ -156,7 +158,7 @@ def _raw(body: bytes, model: Model) -> InferRequest:
     return InferRequest([Tensor(name, DATATYPES.get(dtype, dtype), one, None, body)], binary=True)
 
 
-def _asked(found: Mapping[str, object], tail: bytes) -> InferRequest:
+def _asked(found: Mapping[str, object], tail: bytes, size: int) -> InferRequest:
     request_id = found.get("id")
     if request_id is not None and not isinstance(request_id, str):
         raise BadRequest.coded("E-CALL-03", "id={value}: expected a text.", value=shortened(request_id))
@@ -166,7 +168,7 @@ def _asked(found: Mapping[str, object], tail: bytes) -> InferRequest:
     _check_once("inputs", [each.name for each in inputs])
     _check_once("outputs", [each.name for each in outputs])
     is_binary = _flag(parameters, "binary_data_output", "parameters")
-    return InferRequest(inputs, outputs, request_id, bool(is_binary), parameters)
+    return InferRequest(inputs, outputs, request_id, bool(is_binary), parameters, size)
 
 
 def _inputs(found: Sequence[object], tail: bytes) -> list[Tensor]:

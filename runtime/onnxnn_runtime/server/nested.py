@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, Iterator, Sequence
 
-__all__ = ["flattened"]
+import numpy as np
+
+__all__ = ["flattened", "numbers_in", "types_in"]
+
+_PIECE = 50_000
+"""Values that one call of NumPy or Python's own functions works on, in which no other thread runs."""
 
 
 def flattened(value: object) -> tuple[list[Any], tuple[int, ...]] | None:
@@ -24,3 +29,26 @@ def flattened(value: object) -> tuple[list[Any], tuple[int, ...]] | None:
         shape.append(len(flat[0]))
         flat = list(itertools.chain.from_iterable(flat))
     return flat, tuple(shape)
+
+
+def types_in(flat: Sequence[object]) -> set[type]:
+    """Return the types of the values of a list."""
+    return {kind for piece in _pieces(flat) for kind in set(map(type, piece))}
+
+
+def numbers_in(flat: Sequence[Any], dtype: Any = None) -> np.ndarray:
+    """Return numbers as an array of one axis.
+
+    Args:
+        flat: The numbers, at least one.
+        dtype: The array's type; None takes that of all.
+
+    Raises:
+        OverflowError: One is too large for the type.
+    """
+    arrays = [np.array(piece, dtype) for piece in _pieces(flat)]
+    return np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
+
+
+def _pieces(flat: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (flat[start : start + _PIECE] for start in range(0, len(flat), _PIECE))

@@ -22,7 +22,7 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .api import vectors
 from .content import as_json, binary, json_object
-from .errors import BadRequest, UnsupportedMedia
+from .errors import BadRequest, UnsupportedMedia, about
 from .served import Served
 from .state import ServerState
 from .threads import in_thread
@@ -51,7 +51,8 @@ async def _models(request: Request) -> Response:
 
 async def _model(request: Request) -> Response:
     state: ServerState = request.app.state.onnxnn
-    return as_json(_as_model(state.model(request.path_params["name"])))
+    with about("model"):
+        return as_json(_as_model(state.model(request.path_params["name"])))
 
 
 def _as_model(served: Served) -> dict[str, object]:
@@ -64,24 +65,29 @@ def _as_model(served: Served) -> dict[str, object]:
 
 async def _embeddings(request: Request) -> Response:
     state: ServerState = request.app.state.onnxnn
-    asked = await _asked(request)
-    served = state.chosen(asked.get("model"), "embed")
+    asked, size = await _asked(request)
+    with about("model"):
+        served = state.chosen(asked.get("model"), "embed")
     spec = served.model.input_spec
-    inputs = _inputs(asked, spec)
     form = asked.get("encoding_format", "float")
     if form not in ("float", "base64"):
-        raise BadRequest.coded(
-            "E-INPUT-06",
-            "encoding_format={value}: expected 'float' or 'base64'.",
-            value=shortened(form),
-        )
-    found = await vectors(served, inputs, state.settings, asked.get("normalize") is True)
-    count = _num_tokens(inputs, spec)
+        with about("encoding_format"):
+            raise BadRequest.coded(
+                "E-INPUT-06",
+                "encoding_format={value}: expected 'float' or 'base64'.",
+                value=shortened(form),
+            )
+    with about("modality"):
+        _check_modality(asked, spec)
+    with about("input"):
+        inputs = await in_thread(size, lambda: _inputs(asked, spec))
+        found = await vectors(served, inputs, state.settings, size, asked.get("normalize") is True)
+        count = await in_thread(size, lambda: _num_tokens(inputs, spec))
     return await in_thread(found.size, lambda: _response(found, form == "base64", served.name, count))
 
 
-async def _asked(request: Request) -> Mapping[str, object]:
-    """Return the options of a request for embeddings.
+async def _asked(request: Request) -> tuple[Mapping[str, object], int]:
+    """Return the options of a request for embeddings, and the bytes of its body.
 
     Raises:
         BadRequest: The body is no JSON object, or has an option that is unknown or cannot be honoured.
@@ -95,35 +101,42 @@ async def _asked(request: Request) -> Mapping[str, object]:
     body = await request.body()
     asked = await in_thread(len(body), lambda: json_object(body))
     for name in asked:
-        if name not in _OPTIONS:
-            raise BadRequest.coded(
-                "E-CALL-01",
-                "{name}: unknown option{hint} Options: {known}.",
-                name=shortened(name),
-                hint=name_hint(name, _OPTIONS),
-                known=", ".join(_OPTIONS),
-            )
-    if asked.get("dimensions") is not None:
+        with about(name):
+            _check_option(name, asked[name])
+    return asked, len(body)
+
+
+def _check_option(name: str, value: object) -> None:
+    """Refuse an option that is unknown or cannot be honoured.
+
+    Raises:
+        BadRequest: It is such.
+    """
+    if name not in _OPTIONS:
+        raise BadRequest.coded(
+            "E-CALL-01",
+            "{name}: unknown option{hint} Options: {known}.",
+            name=shortened(name),
+            hint=name_hint(name, _OPTIONS),
+            known=", ".join(_OPTIONS),
+        )
+    if name == "dimensions" and value is not None:
         raise BadRequest.coded(
             "E-INPUT-06",
             "dimensions={value}: the vectors of this model cannot be shortened. Leave the option out.",
-            value=shortened(asked["dimensions"]),
+            value=shortened(value),
         )
-    if asked.get("normalize") not in (None, True, False):
+    if name == "normalize" and value not in (None, True, False):
         raise BadRequest.coded(
-            "E-INPUT-06",
-            "{name}={value}: expected true or false.",
-            name="normalize",
-            value=shortened(asked["normalize"]),
+            "E-INPUT-06", "{name}={value}: expected true or false.", name=name, value=shortened(value)
         )
-    return asked
 
 
-def _inputs(asked: Mapping[str, object], spec: InputSpec) -> list[object]:
-    """Return the inputs of a request, images as bytes.
+def _check_modality(asked: Mapping[str, object], spec: InputSpec) -> None:
+    """Refuse a request for a model that takes something else.
 
     Raises:
-        BadRequest: There are none, or they are of another kind than the model takes.
+        BadRequest: It is one.
     """
     modality = asked.get("modality")
     if modality is not None and _MODALITIES.get(str(modality)) != spec.kind:
@@ -133,6 +146,14 @@ def _inputs(asked: Mapping[str, object], spec: InputSpec) -> list[object]:
             value=shortened(modality),
             kind=kind_name(spec.kind),
         )
+
+
+def _inputs(asked: Mapping[str, object], spec: InputSpec) -> list[object]:
+    """Return the inputs of a request, images as bytes.
+
+    Raises:
+        BadRequest: There are none, or they are of another kind than the model takes.
+    """
     inputs = asked.get("input")
     if not isinstance(inputs, list) or (inputs and not isinstance(inputs[0], (str, list, dict))):
         inputs = [inputs]  # one text, or the tokens of one
@@ -171,7 +192,7 @@ def _num_tokens(inputs: Sequence[object], spec: InputSpec) -> int:
 
 
 def _response(found: np.ndarray, as_base64: bool, name: str, tokens: int) -> Response:
-    embeddings: list[object] = list(found.tolist())
+    embeddings: list[object] = list(found)
     if as_base64:
         embeddings = [base64.b64encode(row.tobytes()).decode("ascii") for row in found.astype("<f4")]
     data = [

@@ -128,7 +128,7 @@ async def _infer(request: Request) -> Response:
     lanes = served.lanes
     wanted = outputs_of(asked, lanes.model)
     check_no_sequence(asked, lanes.model)
-    images = image_preparations(asked, lanes.model, state.settings)
+    images = await in_thread(asked.size, lambda: image_preparations(asked, lanes.model, state.settings))
     if images is None:
         outputs = (await lanes.run([functools.partial(feeds_of, asked.inputs)]))[0]
     else:

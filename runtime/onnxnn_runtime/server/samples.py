@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.card.tokens import is_words
 from onnxnn_runtime.card.words import kind_name
+from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.inputs.folders import Skipped
 from onnxnn_runtime.inputs.reading import Sample, read_sample
 from onnxnn_runtime.inputs.samples import find_samples
@@ -18,13 +20,26 @@ from onnxnn_runtime.messages.shorten import shortened
 from .content import binary
 from .errors import BadRequest, TooLarge
 from .images import check_image
-from .nested import flattened
+from .nested import flattened, numbers_in, types_in
 from .settings import ServerSettings
+from .threads import in_thread
 
 if TYPE_CHECKING:
     from onnxnn_runtime.model import Model
 
     from .lanes import Feeds, Prepare
+
+
+async def prepared(
+    inputs: Sequence[object], model: Model, settings: ServerSettings, size: int
+) -> list[Prepare]:
+    """Return what `preparations` does; that of a large body is found in a thread.
+
+    Args:
+        inputs, model, settings: As for `preparations`.
+        size: Bytes of the body that held the inputs.
+    """
+    return await in_thread(size, lambda: preparations(inputs, model, settings))
 
 
 def preparations(inputs: Sequence[object], model: Model, settings: ServerSettings) -> list[Prepare]:
@@ -46,17 +61,16 @@ def preparations(inputs: Sequence[object], model: Model, settings: ServerSetting
     feed = only_input(model.name, [name for name in model.inputs if name not in states])
     samples: list[Sample] = []
     for number, each in enumerate(inputs):
-        samples += samples_of(each, f"input[{number}]", spec)
+        samples += samples_of(each, f"input[{number}]", spec, settings.max_items)
+        if len(samples) > settings.max_items:
+            raise TooLarge.coded(
+                "E-SERVER-03",
+                "inputs: expected at most {most}, got more. Send them in several requests.",
+                most=settings.max_items,
+            )
     if not samples:
         raise BadRequest.coded(
             "E-CALL-02", "expected at least one input, got none. Send a file, or JSON with inputs."
-        )
-    if len(samples) > settings.max_items:
-        raise TooLarge.coded(
-            "E-SERVER-03",
-            "inputs: expected at most {most}, got {count}. Send them in several requests.",
-            most=settings.max_items,
-            count=len(samples),
         )
     return [_preparation(each, feed, settings) for each in samples]
 
@@ -74,8 +88,14 @@ def _preparation(sample: Sample, feed: str, settings: ServerSettings) -> Prepare
     return prepare
 
 
-def samples_of(value: object, name: str, spec: InputSpec) -> list[Sample]:
+def samples_of(value: object, name: str, spec: InputSpec, most: int) -> list[Sample]:
     """Return the samples in one input: an array may hold many.
+
+    Args:
+        value: The input.
+        name: What errors call it.
+        spec: What the model takes.
+        most: How many samples there may be; of an array with more, one more is returned.
 
     Raises:
         BadRequest: It is of another kind than the model takes.
@@ -88,7 +108,7 @@ def samples_of(value: object, name: str, spec: InputSpec) -> list[Sample]:
     elif isinstance(value, dict) and value and all(map(_is_number, value.values())):
         return list(find_samples([value], spec, _none))
     elif isinstance(value, list) or _is_number(value):
-        return list(find_samples(_array(value, name), spec, _none))
+        return _of_array(_array(value, name), spec, most)
     raise BadRequest.coded(
         "E-INPUT-05",
         "{name}: expected {kind} for this model, got {value}.",
@@ -96,6 +116,15 @@ def samples_of(value: object, name: str, spec: InputSpec) -> list[Sample]:
         kind=kind_name(spec.kind),
         value=shortened(value, 40),
     )
+
+
+def _of_array(array: np.ndarray, spec: InputSpec, most: int) -> list[Sample]:
+    if array.ndim and len(array) > most:
+        with contextlib.suppress(InputError):  # it is about the whole array, if it is one
+            found = list(find_samples(array[: most + 1], spec, _none))
+            if len(found) > most:
+                return found
+    return list(find_samples(array, spec, _none))
 
 
 _none: list[Skipped] = []
@@ -113,9 +142,9 @@ def _array(value: object, name: str) -> np.ndarray:
         BadRequest: They hold something else, or have different lengths.
     """
     found = flattened(value)
-    if found is not None and found[0] and set(map(type, found[0])) <= {int, float}:
+    if found is not None and found[0] and types_in(found[0]) <= {int, float}:
         try:
-            array = np.array(found[0]).reshape(found[1])
+            array = numbers_in(found[0]).reshape(found[1])
         except (ValueError, OverflowError):  # integers of more than 64 bits, more axes than NumPy has
             array = np.asarray(None)
         if array.dtype.kind in "fiu":

@@ -22,6 +22,7 @@ from .content import as_json
 from .errors import BadRequest, Unavailable
 from .served import Served
 from .settings import ServerSettings
+from .threads import in_thread
 
 if TYPE_CHECKING:
     from onnxnn_runtime.gallery.results import Matches
@@ -34,6 +35,10 @@ _log = logging.getLogger("onnxnn.server")
 
 MOST_MATCHES = 1_000
 """Matches of one query that a request may ask for."""
+
+
+_COST_OF_MATCHES = 30
+"""How much longer a match takes than a number in a response."""
 
 
 class GallerySearch:
@@ -51,13 +56,14 @@ class GallerySearch:
         self._lanes = served.lanes
 
     async def search(
-        self, inputs: Sequence[object], settings: ServerSettings, k: int, threshold: float | None = None
+        self, inputs: Sequence[object], settings: ServerSettings, size: int, k: int, threshold: float | None
     ) -> list[Matches]:
         """Find the entries that are most similar to each input; what other processes added counts.
 
         Args:
             inputs: As for `preparations`.
             settings: Limits.
+            size: Bytes of the body that held the inputs.
             k, threshold: As for `Gallery.search`.
 
         Raises:
@@ -74,7 +80,7 @@ class GallerySearch:
                 "gallery again.",
                 name=self.served.name,
             )
-        queries = await vectors(self.served, inputs, settings)
+        queries = await vectors(self.served, inputs, settings, size)
 
         def find(model: object) -> list[Matches]:
             with self._lock:
@@ -128,13 +134,14 @@ async def _search(request: Request) -> Response:
         raise InputError.coded(
             "E-INPUT-06", "threshold={value}: expected a number in -1..1.", value=shortened(threshold)
         )
-    matches = await found.search(asked.inputs, state.settings, k, threshold)
-    return as_json(
-        {
-            "model": found.served.name,
-            "matches": [
-                [{"name": each.name, "score": each.score, "label": each.label} for each in several]
-                for several in matches
-            ],
-        }
-    )
+    matches = await found.search(asked.inputs, state.settings, asked.size, k, threshold)
+    name = found.served.name
+    return await in_thread(_COST_OF_MATCHES * k * len(matches), lambda: _response(name, matches))
+
+
+def _response(model: str, matches: Sequence[Matches]) -> Response:
+    found = [
+        [{"name": each.name, "score": each.score, "label": each.label} for each in several]
+        for several in matches
+    ]
+    return as_json({"model": model, "matches": found})

@@ -17,7 +17,7 @@ from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .content import MOST_VALUES
 from .errors import BadRequest, TooLarge
-from .nested import flattened
+from .nested import flattened, numbers_in, types_in
 
 __all__ = ["DATATYPES", "Tensor", "array_of", "as_bytes", "as_values", "datatype_of", "elements_of"]
 
@@ -203,13 +203,13 @@ def _from_values(tensor: Tensor, dtype: np.dtype) -> np.ndarray:
     if dtype.kind == "f":
         try:
             with np.errstate(over="ignore"):  # what is infinite then is refused where the graph is fed
-                return np.array(_flat(tensor, int, float), np.float64).astype(dtype)
+                return numbers_in(_flat(tensor, int, float), np.float64).astype(dtype)
         except OverflowError as error:
             raise _out_of_range(tensor, -np.finfo(dtype).max, np.finfo(dtype).max) from error
     values, limits = _flat(tensor, int), np.iinfo(dtype)
     if min(values) < limits.min or max(values) > limits.max:
         raise _out_of_range(tensor, limits.min, limits.max)
-    return np.array(values, dtype)
+    return numbers_in(values, dtype)
 
 
 def _out_of_range(tensor: Tensor, lowest: object, highest: object) -> BadRequest:
@@ -234,7 +234,7 @@ def _flat(tensor: Tensor, *types: type) -> list[Any]:
         BadRequest: They are of another type, or not as many as the shape says.
     """
     found = flattened(tensor.values)
-    if found is not None and set(map(type, found[0])) <= set(types):
+    if found is not None and types_in(found[0]) <= set(types):
         flat, shape = found
         if len(flat) == tensor.count and shape in (tensor.shape, (tensor.count,)):
             return flat
@@ -254,10 +254,10 @@ def datatype_of(array: np.ndarray) -> str:
     return DATATYPES["string" if array.dtype.kind in "OSU" else array.dtype.name]
 
 
-def as_values(array: np.ndarray) -> list[Any]:
-    """Return the elements as JSON has them, in one list."""
-    values: list[Any] = array.reshape(-1).tolist()
-    return values
+def as_values(array: np.ndarray) -> np.ndarray | list[Any]:
+    """Return the elements as `as_json` takes them, in one list or array."""
+    flat = array.reshape(-1)
+    return flat if flat.dtype.kind in "biuf" else flat.tolist()
 
 
 def as_bytes(array: np.ndarray) -> bytes:

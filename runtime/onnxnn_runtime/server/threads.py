@@ -14,14 +14,14 @@ _IN_LOOP = 100_000
 _Result = TypeVar("_Result")
 
 
-async def in_thread(size: int, function: Callable[[], _Result]) -> _Result:
+async def in_thread(size: int | None, function: Callable[[], _Result]) -> _Result:
     """Return function(); where there is much to do, it runs in a thread.
 
     Args:
-        size: Bytes or values that the function works on.
+        size: Bytes or values that the function works on; None where that is not known.
         function: What to do.
     """
-    if size <= _IN_LOOP:
+    if size is not None and size <= _IN_LOOP:
         return function()
     here = contextvars.copy_context()  # it has the language of the request
     return await asyncio.get_running_loop().run_in_executor(None, here.run, function)

@@ -92,6 +92,7 @@ def test_what_cannot_be_done_is_named(client, image, change, status, problem):
     error = answer.json()["error"]
     assert error["type"] == "invalid_request_error"
     assert set(error) == {"message", "type", "param", "code"}
+    assert error["param"] == next(iter(change))
     with pytest.raises(ValueError, match=problem):
         raise ValueError(error["message"])
 
