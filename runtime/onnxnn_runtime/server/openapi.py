@@ -5,6 +5,7 @@ https://spec.openapis.org/oas/v3.1.0
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from typing import Collection
@@ -42,7 +43,12 @@ def document(paths: Collection[str], needs_token: bool) -> dict[str, object]:
     return found
 
 
+@functools.lru_cache(maxsize=4)
+def _body(paths: frozenset[str], needs_token: bool) -> bytes:
+    return bytes(as_json(document(paths, needs_token)).body)
+
+
 async def _openapi(request: Request) -> Response:
     state: ServerState = request.app.state.onnxnn
-    paths = {route.path for route in request.app.routes if isinstance(route, Route)}
-    return as_json(document(paths, state.settings.token is not None))
+    paths = frozenset(route.path for route in request.app.routes if isinstance(route, Route))
+    return Response(_body(paths, state.settings.token is not None), media_type="application/json")
