@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 import re
-import sys
 import time
 import uuid
 from typing import TYPE_CHECKING, Mapping
@@ -89,7 +87,7 @@ class Guard:
             self._check_token(scope["path"], headers)
             if scope["method"] == "POST":
                 self._state.check_free()
-                body.check_length(headers.get("content-length", "0"))
+            body.check_length(headers.get("content-length", "0"))
             await self._app(scope, lambda: self._receive(body), sending)
         except ClientDisconnect:
             status = _GONE
@@ -105,7 +103,8 @@ class Guard:
         """Return the next piece of a body.
 
         Raises:
-            Overloaded: All bodies together take more memory than they may.
+            Overloaded: All bodies together take more memory than they may, or no model can take a request
+                any longer.
         """
         before = body.received
         try:
@@ -116,6 +115,8 @@ class Guard:
             raise Overloaded.coded(
                 "E-SERVER-04", "other requests take all memory for bodies. Try again in a second."
             )
+        if body.received > before:
+            self._state.check_free()  # before what has come is worked on
         return message
 
     def _check_token(self, path: str, headers: Headers) -> None:
@@ -145,7 +146,7 @@ class Guard:
                 "status": status,
                 "ms": round(seconds * 1000, 2),
             }
-            print(json.dumps(line), file=sys.stdout, flush=True)
+            self._state.access_log.write(line)
 
 
 class _Body:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Mapping
 
 from onnxnn_runtime.errors import name_hint
 from onnxnn_runtime.messages.shorten import shortened
 
+from .access_log import AccessLog
 from .errors import BadRequest, Overloaded, UnknownModel
 from .metrics import Metrics
 from .settings import ServerSettings
@@ -28,12 +29,14 @@ class ServerState:
         settings: What the server was started with.
         metrics: What `/metrics` prints.
         gallery: What `/search` looks in, or None.
+        access_log: Where requests are logged.
     """
 
     models: dict[str, Served]
     settings: ServerSettings
     metrics: Metrics
     gallery: GallerySearch | None = None
+    access_log: AccessLog = field(default_factory=AccessLog)
 
     @property
     def hidden(self) -> Mapping[str, str]:
