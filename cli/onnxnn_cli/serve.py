@@ -79,6 +79,9 @@ class Serving:
     timeout: float = typer.Option(
         30.0, "--timeout", metavar="SECONDS", help=gettext("Seconds that one request may take.")
     )
+    max_connections: int = typer.Option(
+        512, "--max-connections", metavar="N", min=1, help=gettext("Connections that may be open at once.")
+    )
     header_timeout: float = typer.Option(
         10.0,
         "--header-timeout",
@@ -137,8 +140,10 @@ def _attached(asked: Serving) -> List[Attach]:
 
 
 def _settings(asked: Serving) -> ServerSettings:
-    from onnxnn_runtime.server.settings import ServerSettings
+    from onnxnn_runtime.server.settings import ServerSettings, check_seconds
 
+    for option, seconds in (("--timeout", asked.timeout), ("--header-timeout", asked.header_timeout)):
+        check_seconds(option, seconds)
     return ServerSettings(
         host=asked.host,
         port=asked.port,
@@ -149,6 +154,7 @@ def _settings(asked: Serving) -> ServerSettings:
         gallery=asked.gallery,
         max_body_bytes=asked.max_body * 1_000_000,
         max_pixels=asked.max_pixels * 1_000_000,
+        max_connections=asked.max_connections,
         max_items=asked.max_items,
         request_timeout=asked.timeout,
         header_timeout=asked.header_timeout,

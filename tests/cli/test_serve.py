@@ -49,6 +49,13 @@ def test_a_missing_file_is_refused(onnxnn):
     assert "nothing.onnx: no such file" in done.stderr
 
 
+@pytest.mark.parametrize("option", ["--timeout", "--header-timeout"])
+def test_a_timeout_of_no_seconds_is_refused_by_the_name_of_the_option(onnxnn, option):
+    done = onnxnn("serve", TABLE, option, "0")
+    assert done.returncode == 1
+    assert f"{option}=0.0: expected seconds" in done.stderr
+
+
 def test_wrong_options_of_a_broker_are_said_before_anything_listens(onnxnn, tmp_path):
     pytest.importorskip("uvicorn", reason="needs onnxnn-runtime[serve]")
     pytest.importorskip("paho.mqtt", reason="needs onnxnn-runtime[mqtt]")

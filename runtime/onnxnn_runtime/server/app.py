@@ -23,7 +23,7 @@ from .errors import on_error
 from .metrics import CONTENT_TYPE, Metrics
 from .middleware import Guard
 from .served import Served
-from .settings import HEADER_TIMEOUT, ServerSettings
+from .settings import SETTINGS, ServerSettings
 from .state import ServerState
 
 __all__ = ["PARTS", "Attach", "create_app"]
@@ -53,19 +53,22 @@ def create_app(paths: Sequence[str], settings: ServerSettings, attached: Sequenc
     """
     metrics = Metrics()
     models: dict[str, Served] = {}
-    for path in paths:
-        served = Served(path, settings, metrics)
-        if served.name in models:
-            raise InputError.coded(
-                "E-INPUT-06",
-                "{path}: expected files with different names, got two called {name}. Rename one.",
-                path=path,
-                name=served.name,
-            )
-        models[served.name] = served
     gallery = None
-    if settings.gallery is not None:
-        gallery = search.open_gallery(settings.gallery, list(models.values()))
+    with contextlib.ExitStack() as stack:
+        for path in paths:
+            served = Served(path, settings, metrics)
+            stack.callback(served.stop)
+            if served.name in models:
+                raise InputError.coded(
+                    "E-INPUT-06",
+                    "{path}: expected files with different names, got two called {name}. Rename one.",
+                    path=path,
+                    name=served.name,
+                )
+            models[served.name] = served
+        if settings.gallery is not None:
+            gallery = search.open_gallery(settings.gallery, list(models.values()))
+        stack.pop_all()  # all of them are open: the lifespan stops them
     state = ServerState(models, settings, metrics, gallery)
     routes = [Route("/healthz", _healthz), Route("/metrics", _metrics)]
     for part in PARTS:
@@ -93,18 +96,17 @@ def create_app(paths: Sequence[str], settings: ServerSettings, attached: Sequenc
 async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
     """Warm the models up before the first request, look for changed files, and let the lanes end at last."""
     state: ServerState = app.state.onnxnn
-    for served in state.models.values():
-        await served.start()
-    watching = asyncio.ensure_future(_watch(state))
-    try:
-        async with contextlib.AsyncExitStack() as stack:
-            for each in app.state.attached:
-                await stack.enter_async_context(each)
-            yield {HEADER_TIMEOUT: state.settings.header_timeout}
-    finally:
-        watching.cancel()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(state.access_log.close)
         for served in state.models.values():
-            served.stop()
+            stack.callback(served.stop)
+        for served in state.models.values():
+            await served.start()
+        watching = asyncio.ensure_future(_watch(state))
+        stack.callback(watching.cancel)
+        for each in app.state.attached:
+            await stack.enter_async_context(each)
+        yield {SETTINGS: state.settings}
 
 
 async def _watch(state: ServerState) -> None:

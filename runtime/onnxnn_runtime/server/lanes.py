@@ -141,9 +141,15 @@ class Lanes:
         """Refuse a request where no more may wait.
 
         Raises:
-            Overloaded: As many wait as may.
+            Overloaded: As many wait as may, or the lanes were stopped.
         """
-        if self._stopped or self._waiting >= self._queue:
+        if self._stopped:
+            raise Overloaded.coded(
+                "E-SERVER-04",
+                "{name}: the server is being stopped, or the model replaced. Try again in a second.",
+                name=self._name,
+            )
+        if self._waiting >= self._queue:
             raise Overloaded.coded(
                 "E-SERVER-04",
                 "{name}: {count} requests wait already, which is the most. Try again in a second.",

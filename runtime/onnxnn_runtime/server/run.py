@@ -7,7 +7,7 @@ import functools
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import gettext
@@ -49,17 +49,18 @@ def serve(paths: Sequence[str], settings: ServerSettings, attached: Sequence[Att
     from .protocol import DeadlineProtocol
 
     application = functools.partial(create_app, [str(path) for path in paths], settings, attached)
+    drain: Any = settings.drain_timeout  # uvicorn declares an integer, and waits for fractions, too
     config = uvicorn.Config(
         application if settings.workers > 1 else application(),
         factory=settings.workers > 1,
         http=DeadlineProtocol,
         ws="none",
         lifespan="on",
-        log_level="warning",
+        log_level="error",  # its warnings are of what clients do wrong
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=int(settings.drain_timeout),
+        timeout_graceful_shutdown=drain,
         workers=settings.workers,
     )
     # uvicorn raises the signal again when it is done.

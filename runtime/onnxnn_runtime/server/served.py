@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Mapping, TypeVar
+from typing import TYPE_CHECKING, Callable, Mapping, Sequence, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from onnxnn_runtime.model import Model
 
 _log = logging.getLogger("onnxnn.server")
+
+_GRACE = 10.0
+"""Seconds for which a model that was replaced still answers requests that were read for it."""
 
 _Result = TypeVar("_Result")
 
@@ -54,7 +57,8 @@ class Served:
         self._settings = settings
         self._metrics = metrics
         self._seen = _state(self.path)
-        self.lanes = self._open()
+        self._replaced: list[Lanes] = []
+        self.lanes = self._lanes(self._load())
         metrics.watch(self.name, lambda: self.lanes.waiting)
 
     @property
@@ -108,7 +112,8 @@ class Served:
     def stop(self) -> None:
         """Let the lanes end once they have run what waits."""
         self.state = "failed"
-        self.lanes.stop()
+        for lanes in (self.lanes, *self._replaced):
+            lanes.stop()
 
     async def reload(self) -> None:
         """Open the file again if it has changed; until the new model is warm, the old one answers.
@@ -120,23 +125,41 @@ class Served:
             return
         self._seen = seen
         try:
-            lanes = await asyncio.get_running_loop().run_in_executor(None, self._open)
+            models = await asyncio.get_running_loop().run_in_executor(None, self._load)
         except OnnxnnError as error:
             _log.error("%s", error)
             return
-        await self._warm_up(lanes)
+        lanes = self._lanes(models)
+        try:
+            await self._warm_up(lanes)
+        except BaseException:
+            lanes.stop()
+            raise
         before, self.lanes = self.lanes, lanes
-        before.stop()
+        self._replaced.append(before)  # a request that has been read for it still comes
+        asyncio.get_running_loop().call_later(_GRACE, self._stop, before)
 
-    def _open(self) -> Lanes:
+    def _stop(self, lanes: Lanes) -> None:
+        self._replaced.remove(lanes)
+        lanes.stop()
+
+    def _load(self) -> list[Model]:
+        """Open the file: for a lane that works alone, and on a processor for several at once."""
         settings = self._settings
         models = [load(self.path, device=settings.device, threads=settings.threads)]
-        count = 1
-        if models[0].device == "cpu":
-            count = settings.threads or num_threads()
-        if count > 1:
+        if self._count(models) > 1:
             models.append(load(self.path, device="cpu", threads=1))
-        return Lanes(self.name, models, count, settings.queue, settings.request_timeout, self._metrics)
+        return models
+
+    def _count(self, models: Sequence[Model]) -> int:
+        """Return how many lanes a model has."""
+        return (self._settings.threads or num_threads()) if models[0].device == "cpu" else 1
+
+    def _lanes(self, models: Sequence[Model]) -> Lanes:
+        settings = self._settings
+        return Lanes(
+            self.name, models, self._count(models), settings.queue, settings.request_timeout, self._metrics
+        )
 
     async def _warm_up(self, lanes: Lanes) -> None:
         """Run every session on made-up inputs; a model that takes none is warm with its first request."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from onnxnn_runtime.arrays.numbers import check_integer, is_number
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
 
-__all__ = ["HEADER_TIMEOUT", "ServerSettings", "is_loopback"]
+__all__ = ["SETTINGS", "ServerSettings", "check_seconds", "is_loopback"]
 
-HEADER_TIMEOUT = "onnxnn_header_timeout"
-"""The key of the lifespan's state under which connections find the seconds that headers may take."""
+SETTINGS = "onnxnn_settings"
+"""The key of the lifespan's state under which connections find the `ServerSettings`."""
 
 _LONGEST = 86_400.0
 """Seconds of the longest timeout: one day."""
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+")
+"""What browsers send as `Origin`: https://www.rfc-editor.org/rfc/rfc6454#section-6.2"""
 
 _SECONDS = ("request_timeout", "header_timeout", "drain_timeout")
 
@@ -33,8 +37,10 @@ class ServerSettings:
         queue: Requests to a model that may wait; one more is answered with 503.
         max_body_bytes: Bytes of the largest body of a request.
         max_pixels: Pixels of the largest image.
+        max_connections: Connections that may be open; one more is answered with 503 and closed.
         max_items: Inputs of one request, images that it samples, and tokens of a text in hundreds.
-        request_timeout: Seconds until a request is answered with 504.
+        request_timeout: Seconds until a request is answered with 504, and in which a client must have read
+            its response, or the next 64 KB of it.
         header_timeout: Seconds in which the headers of a request must be received.
         drain_timeout: Seconds that requests may still take when the server is stopped.
         workers: Processes that serve.
@@ -55,6 +61,7 @@ class ServerSettings:
     cors: tuple[str, ...] = ()
     queue: int = 64
     max_body_bytes: int = 32 * 2**20
+    max_connections: int = 512
     max_pixels: int = 50_000_000
     max_items: int = 64
     request_timeout: float = 30.0
@@ -69,10 +76,12 @@ class ServerSettings:
 
     def __post_init__(self) -> None:
         check_integer("port", self.port, lowest=0, highest=65_535)
-        for name in ("queue", "max_body_bytes", "max_pixels", "max_items", "workers"):
+        for name in ("queue", "max_body_bytes", "max_connections", "max_pixels", "max_items", "workers"):
             check_integer(name, getattr(self, name))
         for name in _SECONDS:
-            _check_seconds(name, getattr(self, name))
+            check_seconds(name, getattr(self, name))
+        for origin in self.cors:
+            _check_origin(origin)
         if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
             raise InputError.coded(
                 "E-INPUT-06", "token: expected printable ASCII characters, got others. Choose another token."
@@ -100,7 +109,22 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _check_seconds(name: str, value: object) -> None:
+def _check_origin(origin: str) -> None:
+    if origin != "*" and not _ORIGIN.fullmatch(origin):
+        raise InputError.coded(
+            "E-INPUT-06",
+            "cors={origin}: expected an origin, such as https://a.org or http://192.168.1.2:8080, without a "
+            "path, or '*' for all.",
+            origin=shortened(origin),
+        )
+
+
+def check_seconds(name: str, value: object) -> None:
+    """Refuse what is no number of seconds for a timeout.
+
+    Raises:
+        InputError: It is none; the message begins with `name`.
+    """
     if not (is_number(value) and 0 < value <= _LONGEST):
         raise InputError.coded(
             "E-INPUT-06",

@@ -38,7 +38,11 @@ class Client:
         self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
 
     def __enter__(self):
-        self.run(self._lifespan.__aenter__())
+        try:
+            self.run(self._lifespan.__aenter__())
+        except BaseException:
+            self._loop.close()
+            raise
         return self
 
     def __exit__(self, *_):
