@@ -1,5 +1,5 @@
 // Publishes a JPEG of the camera for `onnxnn serve --mqtt`, and prints the results.
-// Arduino IDE: board "ESP32S3 Dev Module", PSRAM enabled; library PubSubClient.
+// Arduino IDE: board "ESP32S3 Dev Module", PSRAM enabled; library PubSubClient 2.8 or newer.
 #include <PubSubClient.h>
 #include <WiFi.h>
 #include <esp_camera.h>
