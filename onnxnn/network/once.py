@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from onnxnn_runtime.files.atomic import discarding
@@ -38,7 +39,18 @@ def written_once(method: Callable[P, R]) -> Callable[P, R]:
             with discarding():
                 return method(*args, **options)
 
-        return group.in_turn(method.__name__, lambda: method(*args, **options), quietly)
+        return group.in_turn(
+            method.__name__, _named((args, options)), lambda: method(*args, **options), quietly
+        )
 
     call.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]  # arguments are checked first
     return call
+
+
+def _named(given: object) -> str:
+    """Return the names and numbers among arguments, which are the same in each process."""
+    if isinstance(given, dict):
+        return _named(sorted(given.items()))
+    if isinstance(given, tuple | list):
+        return f"({','.join(_named(each) for each in given)})"
+    return repr(str(given)) if isinstance(given, str | Path | int | float | None) else ""

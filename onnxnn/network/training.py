@@ -115,7 +115,8 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         ema=ema,
         samples_every=samples_every,
     )
-    machine = machine_for(DeviceOptions(device, devices, strategy, precision))
+    has_custom = bool(self._state.custom_modules())
+    machine = machine_for(DeviceOptions(device, devices, strategy, precision, has_custom))
     start, finish = resume if checkpoint is None else checkpoint, resume is not None
     with machine.training(), custom_weights_kept(self._state):
         before, state = _started(self._state, start)

@@ -21,6 +21,7 @@ class DeviceOptions:
             `torchrun` started, its processes are used.
         strategy: Lightning Fabric's strategy for several devices, e.g. "ddp".
         precision: See `onnxnn.training.device.Machine`.
+        may_skip_weights: Whether there are modules that may leave weights out of a step, as custom ones can.
 
     Raises:
         DeviceError: The number of devices is no integer of at least 1.
@@ -31,6 +32,7 @@ class DeviceOptions:
     devices: int = 1
     strategy: str = "auto"
     precision: str | int = "32-true"
+    may_skip_weights: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "precision", precision_name(self.precision))

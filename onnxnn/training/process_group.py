@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -52,6 +53,7 @@ class ProcessGroup:
         self._group = None if dist.get_backend() == "gloo" else dist.new_group(backend="gloo")
         self._store = dist.distributed_c10d._get_default_store()  # the only way to the one that there is
         self._turns: dict[str, int] = {}
+        self._trainings = 0
 
     def begin(self) -> None:
         """Begin another training.
@@ -66,6 +68,7 @@ class ProcessGroup:
                 "Start the script again.",
             )
         self.shown_by = None
+        self._leave_turns()
 
     def sums(self, *values: int) -> list[int]:
         """Return the sums of integers over all processes."""
@@ -147,21 +150,29 @@ class ProcessGroup:
         if self.shown_by not in (None, self.rank):
             leave_to_others(error)
 
-    def in_turn(self, name: str, work: Callable[[], T], quietly: Callable[[], T]) -> T:
+    def _leave_turns(self) -> None:
+        """Begin a training, or end: who still waits for an earlier turn of process 0 waits in vain."""
+        self._trainings, self._turns = self._trainings + 1, {}
+        if self.rank == 0:
+            self._store.set(f"onnxnn/training/{self._trainings}", "")
+
+    def in_turn(self, name: str, given: str, work: Callable[[], T], quietly: Callable[[], T]) -> T:
         """Do something in the main process, and after that in the others.
 
         A script may do it in the main process alone.
 
         Args:
-            name: What is done; the n-th time waits for the n-th.
+            name: What is done.
+            given: With what; the n-th time with this since the last training waits for the n-th.
             work: What the main process does.
             quietly: What the others do.
 
         Raises:
             Exception: What it raised in the main process.
         """
-        self._turns[name] = self._turns.get(name, 0) + 1
-        key = f"onnxnn/turn/{name}/{self._turns[name]}"
+        turn = f"{self._trainings}/{name}/{hashlib.sha256(given.encode()).hexdigest()}"
+        self._turns[turn] = self._turns.get(turn, 0) + 1
+        key = f"onnxnn/turn/{turn}/{self._turns[turn]}"
         if self.rank == 0:
             try:
                 done = work()
@@ -170,23 +181,37 @@ class ProcessGroup:
                 raise
             self._store.set(key, "")
             return done
-        end = time.monotonic() + _LONGEST
-        while not self._store.check([key]):
-            if time.monotonic() > end:
-                raise TrainingError.coded(
-                    "E-TRAIN-07",
-                    "{name}(): process {rank} waited for process 0, which writes the file, in vain. Call it "
-                    "in every process, or in process 0 alone.",
-                    name=name,
-                    rank=self.rank,
-                )
-            time.sleep(0.02)
+        self._wait_for(key, name)
         text = self._store.get(key).decode()
         if not text:
             return quietly()
         failed = _unpacked(text)
         leave_to_others(failed)
         raise failed
+
+    def _wait_for(self, key: str, name: str) -> None:
+        """Wait until the main process has had a turn.
+
+        Raises:
+            TrainingError: It left the call out.
+        """
+        end, later = time.monotonic() + _LONGEST, f"onnxnn/training/{self._trainings + 1}"
+        while True:
+            try:
+                is_over = time.monotonic() > end or self._store.check([later])
+                if self._store.check([key]):
+                    return
+            except RuntimeError:  # the store ends with the process that holds it
+                is_over = True
+            if is_over:
+                raise TrainingError.coded(
+                    "E-TRAIN-07",
+                    "{name}(): process {rank} waited for process 0, which writes the file, in vain. Call it "
+                    "with the same names in every process, or in process 0 alone.",
+                    name=name,
+                    rank=self.rank,
+                )
+            time.sleep(0.02)
 
     def _first_known(self, ranks: Sequence[int]) -> int | None:
         """Return the first of some processes that said with which error it ends, None where none does."""
@@ -219,9 +244,9 @@ def _disconnect() -> None:
     Processes that lost each other would wait; their connections are broken already.
     """
     if _CURRENT and dist.is_initialized() and not _CURRENT[0].is_lost:
-        _CURRENT.clear()
-        gc.collect()
         with contextlib.suppress(RuntimeError):  # another process is gone
+            _CURRENT.pop()._leave_turns()
+            gc.collect()
             dist.destroy_process_group()
 
 

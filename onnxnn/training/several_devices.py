@@ -28,6 +28,7 @@ from torch import nn
 
 from onnxnn.data.batches import Batch, Batches
 
+from .connecting import Processes, connect
 from .device import Machine, Share, Size, Step, not_available
 from .device_options import DeviceOptions
 from .interruptions import Interruptions
@@ -51,6 +52,19 @@ class _InputsKept(MixedPrecision):
         return data
 
 
+class _WithUnused(nn.Module):
+    """What torch's DDP sees of a module that may skip weights: it warns where no weight is ever unused."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module, self.unused = module, nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor, target: Tensor) -> Batch:
+        """Return what the module returns."""
+        found: Batch = self.module(x, target)
+        return found
+
+
 class SeveralDevices(Machine):
     """Devices, precision and processes of one training.
 
@@ -64,11 +78,13 @@ class SeveralDevices(Machine):
         kind, _, number = key_of(options.device).partition(":")
         if kind == "auto":  # of the devices that can be several
             kind = "cuda" if torch.cuda.is_available() else "cpu"
+        may_skip = options.may_skip_weights and max(options.devices, num_processes()) > 1
+        self._skips_weights = may_skip and options.strategy in ("auto", "ddp")
         given: Any = {
             "accelerator": kind,
             "devices": [int(number)] if number.isdecimal() else options.devices,
             "num_nodes": max(num_processes() // options.devices, 1),
-            "strategy": options.strategy,
+            "strategy": "ddp_find_unused_parameters_true" if self._skips_weights else options.strategy,
             "precision": options.precision,
         }
         try:
@@ -110,15 +126,23 @@ class SeveralDevices(Machine):
                 "or start the script with torchrun --nproc_per_node {devices}.",
                 devices=self.processes,
             )
-        self._fabric.launch()
+        connect(self._fabric.launch, self._children, lambda: self._interruptions.count > 0)
         self.device, self.is_main = self._fabric.device, self._fabric.global_rank == 0
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
         self._group = current_group() if self.processes > 1 else None
         if self._group is not None:
             self._group.begin()
 
+    def _children(self) -> Processes:
+        """Return the processes that this one started, in the list by which Fabric watches them."""
+        found: Processes = getattr(self._fabric.strategy.launcher, "procs", [])
+        return found
+
     def setup(self, module: nn.Module, optimizer: Optimizer) -> tuple[Step, Optimizer]:
         """Return module and optimizer ready for this machine; the module must be on its device."""
-        self._module, wrapped = self._fabric.setup(module, optimizer)
+        seen = _WithUnused(module) if self._skips_weights else module
+        self._module, wrapped = self._fabric.setup(seen, optimizer)
         if self._group is not None:
             self._normalization = SynchronizedBatchNorm(module)
         return self._module, cast(Optimizer, wrapped)

@@ -149,5 +149,38 @@ def endless(folder):
     signalled(folder, 0)
 
 
+def started(folder):
+    """The first process starts the other."""
+    begins(folder)
+    history = classifier(folder).train(
+        lr=0.01, epochs=ENDLESS, callbacks=[Marks(folder / "begun")], device="cpu", devices=2
+    )
+    print(f"process {RANK} ended after {len(history)} epochs\n", end="", flush=True)
+
+
+def late(folder):
+    """The first process waits for the other, which takes long before it trains."""
+    begins(folder)
+    if RANK:
+        time.sleep(600)
+    classifier(folder).train(lr=0.01, epochs=1, device="cpu", devices=2)
+
+
+def absent(folder):
+    """The other process does not train."""
+    begins(folder)
+    if RANK:
+        sys.exit(3)
+    classifier(folder).train(lr=0.01, epochs=1, device="cpu", devices=2)
+
+
+def begins(folder):
+    """Write this process's number; let Ctrl-C end it also where a job in the background has none."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    part = folder / f"part{RANK}"
+    part.write_text(str(os.getpid()), encoding="utf-8")
+    part.rename(folder / f"process{RANK}")
+
+
 if __name__ == "__main__":
     globals()[sys.argv[2]](Path(sys.argv[1]))

@@ -78,6 +78,20 @@ class Stop(Callback):
         trainer.stop = trainer.epoch == 2
 
 
+class Skips(torch.nn.Module):
+    """Leaves one weight out of every other step, and another one out of all."""
+
+    def __init__(self):
+        super().__init__()
+        self.used, self.sometimes, self.never = (torch.nn.Linear(8, 8) for _ in range(3))
+        self.steps = 0
+
+    def forward(self, x):
+        self.steps += self.training
+        x = self.used(x)
+        return self.sometimes(x) if self.steps % 2 else x
+
+
 def table(count=43):
     x = np.random.default_rng(0).standard_normal((count, 6)).astype(np.float32)
     return x, (x[:, 0] + x[:, 1] > 0).astype(np.int64)
@@ -100,6 +114,14 @@ def classifier(folder, *between, batch_size=8, seed=0):
 def plain(folder):
     model = classifier(folder)
     model.train(lr=0.1, epochs=3, metrics=["acc", "f1"], clip=0.5, device="cpu")
+    return model
+
+
+def skipped(folder):
+    """A custom module that does not use each of its weights in each step."""
+    torch.manual_seed(0)
+    model = classifier(folder, Skips())
+    model.train(lr=0.1, epochs=2, device="cpu")
     return model
 
 
@@ -158,7 +180,7 @@ def long(folder):
     return model
 
 
-EQUAL = {each.__name__: each for each in (plain, normalized, plateau, tokens, begun, resumed, long)}
+EQUAL = {each.__name__: each for each in (plain, normalized, skipped, plateau, tokens, begun, resumed, long)}
 """Trainings that are the same in any number of processes."""
 
 

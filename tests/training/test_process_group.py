@@ -89,6 +89,12 @@ class Written:
         return write_atomically(self.file, lambda file: file.write(b"new"))
 
 
+class Named:
+    @written_once
+    def save(self, file, force=False):
+        return str(file)
+
+
 def test_the_main_process_writes_and_the_others_return_the_same(group, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("LOCAL_RANK", "0")
@@ -113,6 +119,31 @@ def test_the_others_raise_what_the_main_process_raised(group, tmp_path, monkeypa
     monkeypatch.setattr(process_group, "_LONGEST", 0.05)
     with pytest.raises(TrainingError, match=r"save\(\): process 1 waited for process 0"):
         Written(tmp_path / "a").save()
+
+
+def test_the_others_wait_for_the_same_file(group, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setattr(process_group, "_LONGEST", 0.05)
+    Named().save(tmp_path / "main")
+    group.rank = 1
+    with pytest.raises(TrainingError, match=r"save\(\): process 1 waited for process 0"):
+        Named().save(tmp_path / "all")
+    group.rank, group._turns = 0, {}
+    Named().save(tmp_path / "all")
+    group.rank, group._turns = 1, {}
+    assert Named().save(tmp_path / "all") == str(tmp_path / "all")
+
+
+def test_the_others_do_not_wait_for_what_the_main_process_left_out(group, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    group.begin()
+    Named().save(tmp_path / "a")  # in an earlier training
+    group.begin()
+    group.rank, group._trainings, group._turns = 1, 0, {}
+    with pytest.raises(TrainingError, match="with the same names in every process"):
+        Named().save(tmp_path / "a")
 
 
 def test_one_process_writes_itself(tmp_path):
