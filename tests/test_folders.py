@@ -37,6 +37,7 @@ FOLDERS = {
         *(
             "defaults",
             "messages",
+            "targets",
             "errors",
             "api",
             "files",

@@ -76,6 +76,22 @@ def test_onnxruntime_is_only_chosen_by_extra():
     assert extras["gpu"][0].startswith("onnxruntime-gpu>=")
 
 
+def test_the_onnx_runtime_that_crashes_on_old_arm_cores_is_left_out_there():
+    requirements = pytest.importorskip("packaging.requirements")
+    targets = importlib.import_module("onnxnn_runtime.targets")
+    needs = [
+        requirements.Requirement(each) for each in project("onnxnn-runtime")["optional-dependencies"]["cpu"]
+    ]
+    broken = ".".join(map(str, targets.BROKEN_ON_ARMV8_0))
+    for python in ("3.7", "3.8", "3.9", "3.10", "3.13"):
+        for machine in ("x86_64", "aarch64", "arm64", "AMD64"):
+            here = {"python_version": python, "platform_machine": machine}
+            (need,) = [each for each in needs if each.marker.evaluate(here)]
+            fits = machine != "aarch64" or python in ("3.7", "3.8")  # for these 1.21 has no wheels
+            assert need.specifier.contains(broken) is fits, here
+            assert need.specifier.contains("1.21.1")
+
+
 @pytest.mark.parametrize("module", ["onnxnn", "onnxnn_cli", "onnxnn_runtime"])
 def test_types_are_shipped(module):
     assert (Path(importlib.import_module(module).__file__).parent / "py.typed").is_file()

@@ -21,6 +21,8 @@ def doctor(
     as_json: bool = typer.Option(False, "--json", help=gettext("Print the findings as JSON.")),
 ) -> None:
     """Report what is installed and what is wrong with it."""
+    runtime_module("defaults")
+    runtime_module("targets")  # both before the doctor, which imports them
     report = runtime_module("doctor").diagnose()
     if as_json:
         packages = [finding._asdict() for finding in report.findings]

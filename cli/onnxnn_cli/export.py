@@ -34,8 +34,18 @@ class Exporting:
         metavar="FOLDER",
         help=gettext("A model repository of Triton to write into; CKPT may be an .onnx file then."),
     )
-    opset: int = typer.Option(13, "--opset", metavar="N", help=gettext("Version of the ONNX operators."))
-    ir: int = typer.Option(7, "--ir", metavar="N", help=gettext("Version of the ONNX file format."))
+    target: Optional[str] = typer.Option(
+        None,
+        "--target",
+        metavar="TARGET",
+        help=gettext("Where the file shall run, e.g. unihiker or ort1.13: `onnxnn targets` prints them."),
+    )
+    opset: Optional[int] = typer.Option(
+        None, "--opset", metavar="N", help=gettext("Version of the ONNX operators; the target's if not given.")
+    )
+    ir: Optional[int] = typer.Option(
+        None, "--ir", metavar="N", help=gettext("Version of the ONNX file format; the target's if not given.")
+    )
     preprocess: str = typer.Option(
         "runtime",
         "--preprocess",
@@ -86,6 +96,7 @@ def export(asked: Exporting) -> None:
         sampler=asked.sampler,
         steps=asked.steps,
         guidance=asked.guidance,
+        target=asked.target,
         force=asked.force,
     )
     triton = None if asked.triton is None else _write_triton(str(report.path), asked)

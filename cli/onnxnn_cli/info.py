@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 import typer
 
@@ -35,7 +35,10 @@ def info(
     rows = [(gettext("card"), gettext("none: only arrays can be run, by infer()"))]
     if card is not None:
         rows = _card_rows(card)
-    for name, text in [*rows, *((_title(name), _plain(value)) for name, value in facts.items())]:
+    texts = {name: _plain(value) for name, value in facts.items()}
+    if isinstance(facts.get("runs_on"), dict):
+        texts["runs_on"] = _runs_on_text(**facts["runs_on"])
+    for name, text in [*rows, *((_title(name), value) for name, value in texts.items())]:
         print_text(padded(name, 12) + text)
 
 
@@ -49,6 +52,7 @@ def _title(name: str) -> str:
         "producer": gettext("producer"),
         "inputs": gettext("inputs"),
         "outputs": gettext("outputs"),
+        "runs_on": gettext("runs on"),
     }[name]
 
 
@@ -75,8 +79,29 @@ def _model(file: str) -> Tuple[Dict[str, object], Optional[ModelCard]]:
         "producer": model.facts.producer,
         "inputs": {name: [dtype, list(shape)] for name, (dtype, shape) in model.inputs.items()},
         "outputs": {name: [dtype, list(shape)] for name, (dtype, shape) in model.outputs.items()},
+        "runs_on": _runs_on(model.facts.opset.get("", 0), model.facts.ir_version),
     }
     return facts, model.card
+
+
+def _runs_on(opset: int, ir_version: int) -> Dict[str, Any]:
+    """Return which ONNX Runtimes and targets load a file, for a program."""
+    from onnxnn_runtime.targets import first_that_loads, targets_that_load
+
+    first = first_that_loads(opset, ir_version)
+    return {
+        "onnxruntime": None if first is None else first.name,
+        "python": None if first is None else "{}.{}".format(*first.first_python),
+        "targets": targets_that_load(opset, ir_version),
+    }
+
+
+def _runs_on_text(onnxruntime: Optional[str], python: Optional[str], targets: Sequence[str]) -> str:
+    """Return the same for people."""
+    if onnxruntime is None:
+        return gettext("an ONNX Runtime that is newer than `onnxnn targets` lists")
+    text = gettext("ONNX Runtime {version} or newer", version=onnxruntime)
+    return text + (gettext("; targets: {names}", names=", ".join(targets)) if targets else "")
 
 
 def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:

@@ -33,6 +33,7 @@ from . import (
     sample,
     serve,
     similarity,
+    targets,
     train,
     verify,
 )
@@ -52,6 +53,7 @@ COMMANDS: Dict[Callable[..., None], str] = {
     generate.generate: generate.HELP,
     sample.sample: sample.HELP,
     serve.serve: serve.HELP,
+    targets.targets: targets.HELP,
     doctor.doctor: doctor.HELP,
     explain.explain: explain.HELP,
     layers.layers: layers.HELP,

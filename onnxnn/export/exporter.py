@@ -104,7 +104,7 @@ def export_onnx(
     """
     start = time.perf_counter()
     card = with_loop(card, options)
-    kind.check_export(card, options.opset_version, options.in_graph)
+    kind.check_export(card, options.opset, options.in_graph)
     check_path(path, sources, force)
     _check_weights(net)
     with evaluating(net):
@@ -129,7 +129,7 @@ def check_export(kind: NetworkKind, card: ModelCard, options: ExportOptions) -> 
     Raises:
         ExportError: The message names the option.
     """
-    kind.check_export(with_loop(card, options), options.opset_version, options.in_graph)
+    kind.check_export(with_loop(card, options), options.opset, options.in_graph)
 
 
 def check_path(path: PathLike, sources: Sequence[object] = (), force: bool = False) -> None:

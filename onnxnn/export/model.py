@@ -46,7 +46,7 @@ def build_model(
         free: One sample, None for the sizes that stay free.
         options: How it is exported.
     """
-    graph = GraphBuilder(options.opset_version, stateful=bool(card.input.states))
+    graph = GraphBuilder(options.opset, stateful=bool(card.input.states))
     given, result = kind.value_names(card)
     x, in_graph = given, options.in_graph
     sample_dims = axis_names(free)
@@ -75,7 +75,7 @@ def build_model(
         inputs.append(_value_info(state, graph.state_shape(state)))
         outputs.append(_value_info(then, graph.state_shape(state, after=True)))
     metadata = {METADATA_KEY: finished.to_json(), **_xedu_metadata(finished, kind, in_graph)}
-    model = graph.model("onnxnn", inputs, outputs, options.ir_version, metadata)
+    model = graph.model("onnxnn", inputs, outputs, options.ir, metadata)
     return finished, _checked(model)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import onnx
 from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
-from onnxnn_runtime.errors import ExportError
+from onnxnn_runtime.errors import ExportError, name_hint
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.messages.warn import warn
+from onnxnn_runtime.session.providers import runtime_version
+from onnxnn_runtime.targets import RELEASES, TARGETS, Target, find, for_version, loads
 
 OPSETS = (9, onnx.defs.onnx_opset_version())
 """The oldest opset that the layers can be written in, and the newest that onnx knows."""
@@ -26,8 +28,9 @@ class ExportOptions:
     """How a network is exported.
 
     Args:
-        opset_version: Opset of the ONNX domain.
-        ir_version: Version of the file format; 4 is written for 1 to 3, with a warning.
+        opset_version: Opset of the ONNX domain; None takes the target's.
+        ir_version: Version of the file format; 4 is written for 1 to 3, with a warning. None takes the
+            target's.
         preprocess: "runtime" leaves preprocessing to the card's reader; "graph" bakes it into the graph,
             which then takes uint8 (N, H, W, 3).
         tolerance: Largest difference from torch allowed, relative to the largest output.
@@ -35,25 +38,37 @@ class ExportOptions:
             to the runtime.
         steps: The number of denoising steps of that loop; None takes 20.
         guidance: The guidance scale, for a network with classes; None takes 1.
+        target: Where the file shall run: one of `onnxnn_runtime.targets.TARGETS`, such as "unihiker", or an
+            ONNX Runtime, such as "ort1.13". None is "any", and leaves the versions above free.
+
+    Attributes:
+        opset: The opset that is written.
+        ir: The version of the file format that is written.
 
     Raises:
-        ExportError: A version, `preprocess` or `tolerance` is none of these. What a network has to be for the
-            others, `onnxnn.export.sampling_loop.with_loop` checks.
+        ExportError: A version, `preprocess`, `tolerance` or `target` is none of these, or a version is newer
+            than the target takes. What a network has to be for the others,
+            `onnxnn.export.sampling_loop.with_loop` checks.
     """
 
-    opset_version: int = OPSET
-    ir_version: int = IR_VERSION
+    opset_version: int | None = None
+    ir_version: int | None = None
     preprocess: str = "runtime"
     tolerance: float = TOLERANCE
     sampler: str | None = None
     steps: int | None = None
     guidance: float | None = None
+    target: str | None = None
+    opset: int = field(init=False)
+    ir: int = field(init=False)
 
     def __post_init__(self) -> None:
         for name in ("opset_version", "ir_version", "tolerance", "guidance"):
             object.__setattr__(self, name, plain_number(getattr(self, name)))
         object.__setattr__(self, "ir_version", _writable_version(self.ir_version))
-        check_versions(self.opset_version, self.ir_version)
+        opset, ir = versions_for(self.target, self.opset_version, self.ir_version)
+        object.__setattr__(self, "opset", opset)
+        object.__setattr__(self, "ir", ir)
         if not is_one_of(self.preprocess, ("runtime", "graph")):
             raise ExportError.coded(
                 "E-EXPORT-01",
@@ -78,31 +93,75 @@ class ExportOptions:
         return self.preprocess == "graph"
 
 
-def check_versions(opset_version: int, ir_version: int) -> None:
-    """Refuse versions outside the range that works.
+def versions_for(target: object, opset_version: object, ir_version: object) -> tuple[int, int]:
+    """Return the opset and the IR version that are written.
+
+    Args:
+        target: As in `ExportOptions`.
+        opset_version: The opset asked for; None takes the target's.
+        ir_version: The IR version asked for; None takes the target's.
 
     Raises:
-        ExportError: The message names the range.
+        ExportError: The target is unknown, or a version is out of range or newer than the target takes.
     """
-    for name, value, (low, high) in (
-        ("opset_version", opset_version, OPSETS),
-        ("ir_version", ir_version, IR_VERSIONS),
-    ):
+    found = TARGETS["any"] if target is None else _target(target)
+    opset, ir = _writable(found)
+    versions = [
+        ("opset_version", opset if opset_version is None else opset_version, OPSETS, found.opset),
+        ("ir_version", ir if ir_version is None else ir_version, IR_VERSIONS, found.ir_version),
+    ]
+    given: list[int] = []
+    for name, value, (low, high), highest in versions:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise ExportError.coded(
                 "E-EXPORT-01",
                 "{name}={value}: expected {low} to {high}. The defaults, opset {opset} and IR "
-                "{ir_version}, load in every ONNX Runtime since 1.8.",
+                "{ir_version}, load in every ONNX Runtime since {oldest}.",
                 name=name,
                 value=shortened(value),
                 low=low,
                 high=high,
                 opset=OPSET,
                 ir_version=IR_VERSION,
+                oldest=RELEASES[0].name,
             )
+        if target is not None and value > highest:
+            raise ExportError.coded(
+                "E-EXPORT-01",
+                "{name}={value}: expected at most {highest}, the highest that target={target!r} takes. "
+                "Leave {name} out, or choose another target.",
+                name=name,
+                value=value,
+                highest=highest,
+                target=found.name,
+            )
+        given.append(value)
+    return given[0], given[1]
 
 
-def _writable_version(ir_version: int) -> int:
+def _target(name: object) -> Target:
+    """Return the target of a name."""
+    found = find(name)
+    if found is not None:
+        return found
+    known = [*TARGETS, *(for_version(release.version) for release in RELEASES)]
+    raise ExportError.coded(
+        "E-EXPORT-01",
+        "target={target}: expected {names}, or an ONNX Runtime from {oldest} on, such as ort1.13{hint}",
+        target=shortened(name),
+        names=", ".join(TARGETS),
+        oldest=known[len(TARGETS)],
+        hint=name_hint(name, known),
+    )
+
+
+def _writable(target: Target) -> tuple[int, int]:
+    """Return the highest opset and IR of a target that onnx writes and ONNX Runtime compares here."""
+    opset, ir = loads(runtime_version())
+    return min(target.opset, OPSETS[1], opset), min(target.ir_version, IR_VERSIONS[1], ir)
+
+
+def _writable_version(ir_version: int | None) -> int | None:
     """Return a version of the file format, the oldest that is written for those before it."""
     oldest = IR_VERSIONS[0]
     if type(ir_version) is not int or ir_version not in range(1, oldest):

@@ -18,6 +18,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 from onnxnn_runtime.defaults import OPSET
 
+from .opsets import check_operator
+
 Value = str
 """The name of a value in the graph."""
 
@@ -80,6 +82,9 @@ class Nodes:
             inputs: Names of values, "" for an optional input left out.
             name: Added to the scope's name; the operator's name by default.
             attributes: The operator's attributes; those that are None are left out.
+
+        Raises:
+            ExportError: The opset does not have the operator, or not with these attributes.
         """
         return self.nodes(op, *inputs, outputs=1, name=name, **attributes)[0]
 
@@ -89,14 +94,12 @@ class Nodes:
         """Append a node with several outputs and return their names."""
         if op == "Split" and outputs > MOST_PARTS:
             raise AssertionError(f"a Split of {outputs} outputs; GraphBuilder.split writes several")
+        attributes = {key: value for key, value in attributes.items() if value is not None}
+        check_operator(op, attributes, self.opset, self._scope or op)
         full = self._unique(name or op)
         values = [f"{full}:{i}" if i else full for i in range(outputs)]
         made = helper.make_node(op, list(inputs), values, name=full)
-        made.attribute.extend(
-            helper.make_attribute(key, value)
-            for key, value in sorted(attributes.items())
-            if value is not None
-        )
+        made.attribute.extend(helper.make_attribute(key, value) for key, value in sorted(attributes.items()))
         self._nodes.append(made)
         self._used.update(inputs)
         self._producers.update(dict.fromkeys(values, made))

@@ -23,6 +23,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from onnxnn.graph.builder import GraphBuilder, Value
+from onnxnn.graph.opsets import targets_for
 from onnxnn.graph.shape import Shape
 
 from .reference import reference
@@ -62,13 +63,14 @@ def emit(
     raise ExportError.coded(
         "E-EXPORT-02",
         "{where}: torch cannot export this module at opset {opset} (the older exporter: {older}; the "
-        "current exporter: {current}). Try opset_version={newer}, which torch's current exporter writes "
-        "directly, or build the network from named layers.",
+        "current exporter: {current}). torch's current exporter writes opset {newer} directly. {advice} "
+        "Or build the network from named layers.",
         where=call,
         opset=graph.opset,
         older=older,
         current=current,
         newer=_CURRENT_OPSET,
+        advice=targets_for(max(_CURRENT_OPSET, graph.opset)),
     )
 
 

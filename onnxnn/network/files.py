@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import ModelCard
-from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
+from onnxnn_runtime.defaults import TOLERANCE
 from onnxnn_runtime.errors import CheckpointError, ExportError
 from onnxnn_runtime.files.access import as_path, regular_file
 from onnxnn_runtime.messages.catalogue import gettext
@@ -148,8 +148,8 @@ def convert(
     checkpoint: str | Path | None = None,
     out_file: str | Path = "convert_model.onnx",
     backend: str = "ONNX",
-    opset_version: int = OPSET,
-    ir_version: int = IR_VERSION,
+    opset_version: int | None = None,
+    ir_version: int | None = None,
     force: bool = False,
 ) -> ExportReport:
     """Write an ONNX file and, beside it, a short script that runs it on a real sample.
@@ -185,8 +185,8 @@ def export(
     self: Network,
     path: str | Path,
     checkpoint: str | Path | None = None,
-    opset_version: int = OPSET,
-    ir_version: int = IR_VERSION,
+    opset_version: int | None = None,
+    ir_version: int | None = None,
     preprocess: str = "runtime",
     script: bool = False,
     tolerance: float = TOLERANCE,
@@ -194,6 +194,7 @@ def export(
     sampler: str | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    target: str | None = None,
     force: bool = False,
 ) -> ExportReport:
     """Write one ONNX file that holds everything, compared with torch before it is kept.
@@ -209,12 +210,17 @@ def export(
         sampler: For a diffusion model: "dpm++" or "ddim" puts the loop into the file.
         steps: The number of denoising steps of that loop; None takes 20.
         guidance: The guidance scale, for a network with classes; None takes 1.
+        target: Where the file shall run: "any", "unihiker", "rpi", "jetson", "web", "server", or an ONNX
+        Runtime
+            such as "ort1.13"; opset and IR follow from it, as `onnxnn targets` prints them.
         force: Whether to replace a file of another format, or the checkpoint itself.
 
     Raises:
         ExportError: It cannot be written as asked, or differs from torch; no file is left.
     """
-    options = ExportOptions(opset_version, ir_version, preprocess, tolerance, sampler, steps, guidance)
+    options = ExportOptions(
+        opset_version, ir_version, preprocess, tolerance, sampler, steps, guidance, target
+    )
     with used(self, checkpoint) as network:
         state = network._state
         example = state.example

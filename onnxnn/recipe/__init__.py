@@ -13,7 +13,7 @@
     optimizer: Adam                 # or {name: SGD, momentum: 0.5}
     train: {lr: 1e-3, epochs: 20, metrics: [acc]}
     save_fold: ckpt
-    export: pets.onnx               # or {path: pets.onnx, opset_version: 13}
+    export: pets.onnx               # or {path: pets.onnx, target: unihiker}
 
 Relative paths begin at the recipe's own folder. Reading a recipe runs nothing that stands in it.
 """
@@ -35,7 +35,7 @@ from onnxnn_runtime.outputs.output_files import check_output
 
 from onnxnn.datasets import digits
 from onnxnn.export.exporter import check_path
-from onnxnn.export.options import ExportOptions, check_versions
+from onnxnn.export.options import ExportOptions, versions_for
 from onnxnn.network import Network
 from onnxnn.network.files import check_export
 from onnxnn.training.callbacks import check_writable, files_of
@@ -204,7 +204,7 @@ class Recipe:
     def _check_export(self, path: Path) -> None:
         """Find out before training what an export would refuse."""
         options = self.export_options
-        check_versions(options.get("opset_version", 13), options.get("ir_version", 7))
+        versions_for(*(options.get(key) for key in ("target", "opset_version", "ir_version")))
         if os.path.realpath(path) in map(os.path.realpath, files_of(self._checkpoint())):
             raise InputError.coded(
                 "E-OUTPUT-02", "{path}: training writes a file of this name. Choose another.", path=path

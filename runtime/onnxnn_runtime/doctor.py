@@ -1,8 +1,8 @@
 """What is installed, whether it works, and what to do where it does not. See `diagnose`.
 
 The command `onnxnn doctor` prints what is found here. It loads this module by its path, because importing the
-package needs ONNX Runtime, which may be what is missing. So only the standard library and the catalogue are
-imported here.
+package needs ONNX Runtime, which may be what is missing. So only the standard library, the catalogue and the
+table of targets are imported here.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from onnxnn_runtime.messages.catalogue import gettext, gettext_noop
+from onnxnn_runtime.targets import BROKEN_ON_ARMV8_0, PLATFORMS, RELEASES, newest_for, this_computer
 
 # A package, the module it is imported as, the lowest version that works, and what it is for.
 PACKAGES = (
     ("onnxnn-runtime", "onnxnn_runtime", "", gettext_noop("running models")),
     ("numpy", "numpy", "1.19", gettext_noop("running models")),
     ("pillow", "PIL", "8.4", gettext_noop("reading images")),
-    ("onnxruntime", "onnxruntime", "1.8", gettext_noop("running models")),
-    ("onnxruntime-gpu", "onnxruntime", "1.8", gettext_noop("running models on an NVIDIA GPU")),
+    ("onnxruntime", "onnxruntime", RELEASES[0].name, gettext_noop("running models")),
+    ("onnxruntime-gpu", "onnxruntime", RELEASES[0].name, gettext_noop("running models on an NVIDIA GPU")),
     ("onnxnn", "onnxnn", "", gettext_noop("training")),
     ("torch", "torch", "2.11", gettext_noop("training")),
     ("onnx", "onnx", "1.16", gettext_noop("exporting")),
@@ -43,6 +44,21 @@ PACKAGES = (
     ("matplotlib", "matplotlib", "3.9", "plot_history"),
 )
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
+CPUINFO = "/proc/cpuinfo"
+"""Where Linux lists the cores."""
+
+ARM = "0x41"
+"""Arm's number as an implementer of processors."""
+
+ARMV8_0 = {
+    "0xd03": "Cortex-A53",
+    "0xd04": "Cortex-A35",
+    "0xd07": "Cortex-A57",
+    "0xd08": "Cortex-A72",
+    "0xd09": "Cortex-A73",
+}
+"""The part numbers of Arm's 64-bit cores of Armv8.0, and their names."""
+
 SECONDS = 120
 """How long one import may take: torch on a slow disk can take a minute."""
 
@@ -188,12 +204,55 @@ def runtime_problems(versions: dict[str, str]) -> list[str]:
             )
         ]
     if not there:
+        return [_none_installed()]
+    cores = armv8_0_cores()
+    if cores and _numbers(versions[there[0]]) == list(BROKEN_ON_ARMV8_0):
         return [
             gettext(
-                "no ONNX Runtime is installed: pip install onnxruntime (or onnxruntime-gpu for an NVIDIA GPU)"
+                "{package} {version} crashes on {cores}: it uses instructions that these cores of "
+                "Armv8.0 lack. "
+                'Install another version: pip install -U "{package}!={version}"',
+                package=there[0],
+                version=versions[there[0]],
+                cores=", ".join(cores),
             )
         ]
     return []
+
+
+def _none_installed() -> str:
+    """Return what to do where no ONNX Runtime is installed; not every computer can have one."""
+    computer, python = this_computer(), sys.version_info[:2]
+    if PLATFORMS.get(computer, ()) is None:
+        return gettext(
+            "no ONNX Runtime is installed, and pip finds none: there are no wheels for 32-bit Arm, as "
+            "which this "
+            "Python runs. Install the 64-bit system of your board, such as Raspberry Pi OS (64-bit)"
+        )
+    if newest_for(python, computer) is None:
+        fitting = [each for each in RELEASES if newest_for(each.last_python, computer) is not None]
+        return gettext(
+            "no ONNX Runtime is installed, and there are no wheels of it for Python {python} on {computer}. "
+            "Install Python {fitting} there",
+            python="{}.{}".format(*python),
+            computer=computer,
+            fitting="{}.{}".format(*max(each.last_python for each in fitting)),
+        )
+    return gettext(
+        "no ONNX Runtime is installed: pip install onnxruntime (or onnxruntime-gpu for an NVIDIA GPU)"
+    )
+
+
+def armv8_0_cores() -> list[str]:
+    """Return the names of this computer's cores of Armv8.0; none where there are none, or no Linux."""
+    try:
+        with open(CPUINFO, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except OSError:
+        return []
+    makers = set(re.findall(r"^CPU implementer\s*:\s*(\S+)", text, re.MULTILINE))
+    parts = sorted(set(re.findall(r"^CPU part\s*:\s*(\S+)", text, re.MULTILINE)))
+    return [ARMV8_0[part] for part in parts if part in ARMV8_0] if makers == {ARM} else []
 
 
 def installed_version(package: str) -> str:

@@ -55,17 +55,36 @@ def _open(opening: Opening, path: str | os.PathLike[str] | bytes) -> Model:
     name = file.name
     facts = inspect(file.content, name)
     if facts.external:
-        raise InputError.coded(
-            "E-MODEL-02",
-            "{name}: expected its weights in the file, got them in another one ({file}), which is never "
-            "opened. Save the model as one file, e.g. with onnx.save(onnx.load(path), out).",
-            name=name,
-            file=shortened(facts.external[0]),
-        )
+        raise _weights_elsewhere(name, path, facts.external[0])
     card = card_of(facts.metadata, name, opening.card, opening.draft)
     device = place(opening.device)
     engine = Engine(file.take, name, facts, device, opening.threads, card, opening.timeout)
     return Model(name, facts, card, engine, (_reopen, opening))
+
+
+def _weights_elsewhere(name: str, path: str | os.PathLike[str] | bytes, file: str) -> InputError:
+    """Return the error for a model whose weights lie in another file, which is never opened."""
+    beside = None
+    if (
+        not isinstance(path, bytes) and os.path.basename(file) == file and "\0" not in file
+    ):  # no path that leads elsewhere
+        beside = os.path.join(os.path.dirname(os.fspath(path)), file)
+    if beside is not None and not os.path.exists(beside):
+        return InputError.coded(
+            "E-MODEL-02",
+            "{name}: expected its weights in the file, got them in another one, {file}, which is not "
+            "beside it. Copy that file there, too, and then save the model as one file, e.g. with "
+            "onnx.save(onnx.load(path), out).",
+            name=name,
+            file=shortened(file),
+        )
+    return InputError.coded(
+        "E-MODEL-02",
+        "{name}: expected its weights in the file, got them in another one ({file}), which is never "
+        "opened. Save the model as one file, e.g. with onnx.save(onnx.load(path), out).",
+        name=name,
+        file=shortened(file),
+    )
 
 
 def _reopen(opening: Opening) -> Model:

@@ -80,3 +80,54 @@ def test_onnx_runtime_has_to_run_a_model(monkeypatch):
     assert "problem" not in doctor.try_import("onnxruntime")
     monkeypatch.setattr(doctor, "TINY_MODEL", "AAAA")
     assert "problem" in doctor.try_import("onnxruntime")
+
+
+CORE = "processor\t: 0\nCPU implementer\t: {}\nCPU architecture: 8\nCPU part\t: {}\nCPU revision\t: 3\n\n"
+
+
+@pytest.mark.parametrize(
+    ("cores", "names"),
+    [
+        ([("0x41", "0xd04")] * 4, ["Cortex-A35"]),
+        ([("0x41", "0xd03")] * 4, ["Cortex-A53"]),
+        ([("0x41", "0xd08")] * 4, ["Cortex-A72"]),
+        ([("0x41", "0xd03"), ("0x41", "0xd08")], ["Cortex-A53", "Cortex-A72"]),
+        ([("0x41", "0xd0b")], []),  # Cortex-A76, of the Raspberry Pi 5
+        ([("0x51", "0xd03")], []),  # another maker's number
+        ([], []),
+    ],
+)
+def test_onnx_runtime_1_21_0_is_named_where_it_crashes(tmp_path, monkeypatch, cores, names):
+    file = tmp_path / "cpuinfo"
+    file.write_text("".join(CORE.format(*each) for each in cores), encoding="utf-8")
+    monkeypatch.setattr(doctor, "CPUINFO", str(file))
+    assert doctor.armv8_0_cores() == names
+    problems = doctor.runtime_problems({"onnxruntime": "1.21.0"})
+    if names:
+        assert ("onnxruntime 1.21.0 crashes on " + ", ".join(names)) in problems[0]
+        assert 'pip install -U "onnxruntime!=1.21.0"' in problems[0]
+    else:
+        assert problems == []
+    assert doctor.runtime_problems({"onnxruntime": "1.21.1"}) == []
+
+
+def test_a_computer_without_a_list_of_cores_has_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "CPUINFO", str(tmp_path / "none"))
+    assert doctor.armv8_0_cores() == []
+
+
+@pytest.mark.parametrize(
+    ("computer", "python", "said"),
+    [
+        ("linux-armv7l", (3, 11), r"no wheels for 32-bit Arm.*Install the 64-bit system"),
+        ("macos-x86_64", (3, 14), r"no wheels of it for Python 3\.14 on macos-x86_64\. Install Python 3\.13"),
+        ("windows-arm64", (3, 10), r"for Python 3\.10 on windows-arm64\. Install Python 3\.14"),
+        ("linux-aarch64", (3, 9), r"is installed: pip install onnxruntime \(or"),
+        ("linux-x86_64", (3, 15), r"is installed: pip install onnxruntime \(or"),
+    ],
+)
+def test_a_computer_that_can_have_no_onnx_runtime_is_told_so(monkeypatch, computer, python, said):
+    monkeypatch.setattr(doctor, "this_computer", lambda: computer)
+    monkeypatch.setattr(sys, "version_info", (*python, 0))
+    (problem,) = doctor.runtime_problems({"onnxruntime": "", "onnxruntime-gpu": ""})
+    assert re.search(said, problem)

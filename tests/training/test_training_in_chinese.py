@@ -40,7 +40,7 @@ REFUSED = [
     lambda: machine_for(DeviceOptions(device="tpu")),
     lambda: finite.check_losses([float("nan")], 0),
     lambda: finite.check_losses([float("nan")], 3),
-    lambda: export_options.check_versions(3, 7),
+    lambda: export_options.versions_for(None, 3, 7),
     lambda: sampling_loop.check(9, in_graph=False),
     lambda: predict.joined([]),
 ]

@@ -352,7 +352,7 @@ class Engine:
                 "E-MEMORY-01", "{name}: there is not enough memory to load it.", name=self._name
             ) from error
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
-            raise InputError(cannot_load(self._name, self._facts, error)) from error
+            raise InputError(cannot_load(self._name, self._facts, error, data)) from error
 
     def _run(
         self, session: Session, feeds: dict[str, np.ndarray], outputs: Sequence[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Mapping
 
 import numpy as np
@@ -11,42 +12,98 @@ from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .onnxfile import FileFacts
-from .providers import first_line, loads, runtime_version
+from .providers import first_line, offers_cuda, runtime_version
 from .states import Described
 
 
-def cannot_load(name: str, facts: FileFacts, error: Exception) -> Message:
+def cannot_load(name: str, facts: FileFacts, error: Exception, data: bytes = b"") -> Message:
     """Return why ONNX Runtime does not load a model.
 
     Args:
         name: What errors call it.
         facts: What `inspect` found in it.
         error: What ONNX Runtime raised.
+        data: The file's content.
     """
+    from onnxnn_runtime.targets import loads  # here, because only a failure needs it
+
+    from .foreign import foreign_operators
+
     version = runtime_version()
     opset, ir_version = loads(version)
-    wanted = facts.opset.get("", 0)
-    installed = "ONNX Runtime {}.{}".format(*version)
-    if wanted > opset or facts.ir_version > ir_version:
-        fitting = min(wanted, opset), min(facts.ir_version, ir_version)
+    if facts.opset.get("", 0) > opset or facts.ir_version > ir_version:
+        return _too_new(name, facts, version)
+    for domain, operator in foreign_operators(data):
         return coded(
             "E-MODEL-03",
-            "{name}: expected up to opset {opset} and IR {ir}, which {installed} loads, got opset "
-            "{found_opset} and IR {found_ir}. Export it with {options}, or install a newer onnxruntime.",
+            "{name}: expected operators of ONNX or ONNX Runtime, got {operator} of the domain {domain}, "
+            "which is a custom operator. Make the model without it, of standard operators.",
             name=name,
-            opset=opset,
-            ir=ir_version,
-            installed=installed,
-            found_opset=wanted,
-            found_ir=facts.ir_version,
-            options="opset_version={}, ir_version={}".format(*fitting),
+            operator=shortened(operator),
+            domain=shortened(domain),
         )
     return coded(
         "E-MODEL-03",
         "{name}: {installed} cannot load it ({reason}).",
         name=name,
-        installed=installed,
+        installed="ONNX Runtime {}.{}".format(*version),
         reason=printable(first_line(error), 400),
+    )
+
+
+def _too_new(name: str, facts: FileFacts, version: tuple[int, int]) -> Message:
+    """Return the message for a file of a newer opset or IR than the installed ONNX Runtime loads."""
+    from onnxnn_runtime.targets import (
+        RELEASES,
+        first_that_loads,
+        for_version,
+        loads,
+        newest_for,
+        this_computer,
+    )
+
+    opset, ir_version = loads(version)
+    found = {"found_opset": facts.opset.get("", 0), "found_ir": facts.ir_version}
+    here = {
+        "name": name,
+        "opset": opset,
+        "ir": ir_version,
+        "installed": "ONNX Runtime {}.{}".format(*version),
+        "line": f"onnxnn export CKPT -o FILE.onnx --target {for_version(version)}",
+    }
+    first = first_that_loads(found["found_opset"], found["found_ir"])
+    if first is None:
+        return coded(
+            "E-MODEL-03",
+            "{name}: expected up to opset {opset} and IR {ir}, which {installed} loads, got opset "
+            "{found_opset} and IR {found_ir}, which no ONNX Runtime up to {newest} loads. Export it "
+            "again: {line}",
+            newest=RELEASES[-1].name,
+            **here,
+            **found,
+        )
+    newest = newest_for(sys.version_info[:2], this_computer())
+    if newest is not None and newest.version < first.version:
+        return coded(
+            "E-MODEL-03",
+            "{name}: expected up to opset {opset} and IR {ir}, which {installed} loads, got opset "
+            "{found_opset} and IR {found_ir}, for which ONNX Runtime {first} is needed; here it ends at "
+            "{newest}. Export it again: {line}",
+            first=first.name,
+            newest=newest.name,
+            **here,
+            **found,
+        )
+    return coded(
+        "E-MODEL-03",
+        "{name}: expected up to opset {opset} and IR {ir}, which {installed} loads, got opset "
+        "{found_opset} and IR {found_ir}, for which ONNX Runtime {first} is needed. Install it (pip "
+        "install -U "
+        '"{package}>={first}"), or export the file again: {line}',
+        first=first.name,
+        package="onnxruntime-gpu" if offers_cuda() else "onnxruntime",
+        **here,
+        **found,
     )
 
 

@@ -1,4 +1,4 @@
-"""Devices: which ONNX Runtime providers a device name means, and what each ONNX Runtime loads."""
+"""Devices: which ONNX Runtime providers a device name means, and sessions on them."""
 
 from __future__ import annotations
 
@@ -21,30 +21,6 @@ from .forks import outlive
 
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
-
-LOADS: dict[tuple[int, int], tuple[int, int]] = {
-    (1, 8): (14, 7),
-    (1, 9): (15, 8),
-    (1, 10): (15, 8),
-    (1, 11): (16, 8),
-    (1, 12): (17, 8),
-    (1, 13): (17, 8),
-    (1, 14): (18, 8),
-    (1, 15): (19, 9),
-    (1, 16): (19, 9),
-    (1, 17): (20, 9),
-    (1, 18): (21, 10),
-    (1, 21): (22, 10),
-    (1, 23): (23, 11),
-    (1, 24): (25, 13),
-    (1, 26): (26, 13),
-    (1, 32): (28, 14),
-}
-"""(highest opset, highest IR) that each ONNX Runtime loads, from the version given up to the next.
-
-Measured by loading a one-node model of every opset and IR in each of them; up to 1.22 it agrees with
-https://onnxruntime.ai/docs/reference/compatibility.html, except that 1.15 already loads IR 9.
-"""
 
 
 if TYPE_CHECKING:
@@ -113,15 +89,9 @@ def runtime_version() -> tuple[int, int]:
     return int(numbers[0]), int(numbers[1])
 
 
-def loads(version: tuple[int, int]) -> tuple[int, int]:
-    """Return (highest opset, highest IR) that an ONNX Runtime loads for certain.
-
-    Args:
-        version: Its (major, minor). One newer than this table loads at least what the newest in it
-            loads; one older than 1.8 is below what onnxnn supports.
-    """
-    known = [entry for entry in LOADS if entry <= version]
-    return LOADS[max(known)] if known else LOADS[min(LOADS)]
+def offers_cuda() -> bool:
+    """Return whether the installed ONNX Runtime is the one for NVIDIA GPUs."""
+    return _CUDA in onnxruntime().get_available_providers()
 
 
 def num_threads() -> int:

@@ -4,7 +4,7 @@ import onnxruntime
 import pytest
 from onnxnn_runtime import DeviceError, load
 from onnxnn_runtime.session import providers
-from onnxnn_runtime.session.providers import loads, place
+from onnxnn_runtime.session.providers import place
 
 
 class FakeSession:
@@ -73,11 +73,3 @@ def test_cuda_that_starts_is_named_with_its_number(cuda_offered, monkeypatch):
     monkeypatch.setattr(FakeSession, "starts", ("CUDAExecutionProvider", "CPUExecutionProvider"))
     assert providers.create_session(b"", place("cuda:1"), 0)[1] == "cuda:1"
     assert providers.create_session(b"", place("auto"), 0)[1] == "cuda:0"
-
-
-def test_what_each_onnx_runtime_loads():
-    assert loads((1, 8)) == (14, 7)
-    assert loads((1, 13)) == (17, 8)
-    assert loads((9, 0)) == loads(max(providers.LOADS))
-    table = [providers.LOADS[version] for version in sorted(providers.LOADS)]
-    assert table == sorted(table)
