@@ -110,6 +110,21 @@ def test_export_refuses_an_opset_that_does_not_work(onnxnn, exported, tmp_path):
     assert not (tmp_path / "x.onnx").exists()
 
 
+def test_export_for_a_target(onnxnn, exported, tmp_path):
+    call = ["export", exported / "mlp_checkpoint" / "basenn.pth", "-o", "x.onnx", "--target"]
+    assert onnxnn(*call, "unihiker").returncode == 0
+    assert json.loads(onnxnn("info", "x.onnx", "--json").stdout)["runs_on"]["onnxruntime"] == "1.12"
+    for wrong, said in (
+        (["unihicker"], "Did you mean 'unihiker'?"),
+        (["ort1.8", "--opset", "15"], "opset_version=15: expected at most 14"),
+    ):
+        (tmp_path / "x.onnx").unlink(missing_ok=True)
+        done = onnxnn(*call, *wrong)
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert not (tmp_path / "x.onnx").exists()
+
+
 def test_predict_names_the_class_of_each_step(onnxnn, tmp_path):
     from onnxnn import nn
 

@@ -74,6 +74,8 @@ def test_an_optimizer_with_options(write):
     [
         ("{path: a.onnx, opset_version: 3}", ExportError, "opset_version=3"),
         ("{path: a.onnx, ir_version: 99}", ExportError, "ir_version=99"),
+        ("{path: a.onnx, target: unihicker}", ExportError, "Did you mean 'unihiker'"),
+        ("{path: a.onnx, target: ort1.8, opset_version: 15}", ExportError, "opset_version=15: .* at most 14"),
         ("recipe.yaml/a.onnx", OutputError, "cannot write"),
         ("out", OutputError, "cannot write .*out: expected the name of a file, got a folder"),
         ("out/../out/basenn.pth", InputError, "training writes a file of this name. Choose another"),
