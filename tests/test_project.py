@@ -76,7 +76,7 @@ def test_onnxruntime_is_only_chosen_by_extra():
     assert extras["gpu"][0].startswith("onnxruntime-gpu>=")
 
 
-def test_the_onnx_runtime_that_crashes_on_old_arm_cores_is_left_out_there():
+def test_the_onnx_runtime_that_crashes_on_old_arm_cores_is_excluded_there():
     requirements = pytest.importorskip("packaging.requirements")
     targets = importlib.import_module("onnxnn_runtime.targets")
     needs = [
@@ -87,8 +87,8 @@ def test_the_onnx_runtime_that_crashes_on_old_arm_cores_is_left_out_there():
         for machine in ("x86_64", "aarch64", "arm64", "AMD64"):
             here = {"python_version": python, "platform_machine": machine}
             (need,) = [each for each in needs if each.marker.evaluate(here)]
-            fits = machine != "aarch64" or python in ("3.7", "3.8")  # for these 1.21 has no wheels
-            assert need.specifier.contains(broken) is fits, here
+            works = machine != "aarch64" or python in ("3.7", "3.8")  # for these 1.21 has no wheels
+            assert need.specifier.contains(broken) is works, here
             assert need.specifier.contains("1.21.1")
 
 

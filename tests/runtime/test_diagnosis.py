@@ -126,7 +126,7 @@ def test_a_computer_without_a_list_of_cores_has_none(tmp_path, monkeypatch):
         ("linux-x86_64", (3, 15), r"is installed: pip install onnxruntime \(or"),
     ],
 )
-def test_a_computer_that_can_have_no_onnx_runtime_is_told_so(monkeypatch, computer, python, said):
+def test_what_is_said_on_a_computer_that_can_have_no_onnx_runtime(monkeypatch, computer, python, said):
     monkeypatch.setattr(doctor, "this_computer", lambda: computer)
     monkeypatch.setattr(sys, "version_info", (*python, 0))
     (problem,) = doctor.runtime_problems({"onnxruntime": "", "onnxruntime-gpu": ""})

@@ -53,36 +53,29 @@ def cannot_load(name: str, facts: FileFacts, error: Exception, data: bytes = b""
 
 def _too_new(name: str, facts: FileFacts, version: tuple[int, int]) -> Message:
     """Return the message for a file of a newer opset or IR than the installed ONNX Runtime loads."""
-    from onnxnn_runtime.targets import (
-        RELEASES,
-        first_that_loads,
-        for_version,
-        loads,
-        newest_for,
-        this_computer,
-    )
+    from onnxnn_runtime import targets
 
-    opset, ir_version = loads(version)
-    found = {"found_opset": facts.opset.get("", 0), "found_ir": facts.ir_version}
-    here = {
-        "name": name,
-        "opset": opset,
-        "ir": ir_version,
-        "installed": "ONNX Runtime {}.{}".format(*version),
-        "line": f"onnxnn export CKPT -o FILE.onnx --target {for_version(version)}",
-    }
-    first = first_that_loads(found["found_opset"], found["found_ir"])
+    opset, ir_version = targets.loads(version)
+    found_opset, found_ir = facts.opset.get("", 0), facts.ir_version
+    installed = "ONNX Runtime {}.{}".format(*version)
+    line = f"onnxnn export CKPT -o FILE.onnx --target {targets.for_version(version)}"
+    first = targets.first_that_loads(found_opset, found_ir)
     if first is None:
         return coded(
             "E-MODEL-03",
             "{name}: expected up to opset {opset} and IR {ir}, which {installed} loads, got opset "
             "{found_opset} and IR {found_ir}, which no ONNX Runtime up to {newest} loads. Export it "
             "again: {line}",
-            newest=RELEASES[-1].name,
-            **here,
-            **found,
+            newest=targets.RELEASES[-1].name,
+            name=name,
+            opset=opset,
+            ir=ir_version,
+            installed=installed,
+            found_opset=found_opset,
+            found_ir=found_ir,
+            line=line,
         )
-    newest = newest_for(sys.version_info[:2], this_computer())
+    newest = targets.newest_for(sys.version_info[:2], targets.this_computer())
     if newest is not None and newest.version < first.version:
         return coded(
             "E-MODEL-03",
@@ -91,8 +84,13 @@ def _too_new(name: str, facts: FileFacts, version: tuple[int, int]) -> Message:
             "{newest}. Export it again: {line}",
             first=first.name,
             newest=newest.name,
-            **here,
-            **found,
+            name=name,
+            opset=opset,
+            ir=ir_version,
+            installed=installed,
+            found_opset=found_opset,
+            found_ir=found_ir,
+            line=line,
         )
     return coded(
         "E-MODEL-03",
@@ -102,8 +100,13 @@ def _too_new(name: str, facts: FileFacts, version: tuple[int, int]) -> Message:
         '"{package}>={first}"), or export the file again: {line}',
         first=first.name,
         package="onnxruntime-gpu" if offers_cuda() else "onnxruntime",
-        **here,
-        **found,
+        name=name,
+        opset=opset,
+        ir=ir_version,
+        installed=installed,
+        found_opset=found_opset,
+        found_ir=found_ir,
+        line=line,
     )
 
 

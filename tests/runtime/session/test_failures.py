@@ -42,7 +42,7 @@ def test_the_ir_alone_may_be_too_new(monkeypatch):
     assert said.endswith("--target ort1.17")
 
 
-def test_a_python_too_old_for_that_version_is_told_so(monkeypatch):
+def test_what_is_said_where_python_is_too_old_for_that_version(monkeypatch):
     said = too_new(monkeypatch, 19, 9, python=(3, 7))
     assert "ONNX Runtime 1.15 is needed; here it ends at 1.14. Export it again: onnxnn export" in said
     assert "pip install" not in said

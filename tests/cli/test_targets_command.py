@@ -16,7 +16,9 @@ def test_targets_prints_both_tables(onnxnn):
     lines = [line.split() for line in done.stdout.splitlines()]
     for target in TARGETS.values():
         version = "{}.{}".format(*target.oldest)
-        assert [target.name, version, str(target.opset), str(target.ir_version)] in [each[:4] for each in lines]
+        assert [target.name, version, str(target.opset), str(target.ir_version)] in [
+            each[:4] for each in lines
+        ]
     for release in RELEASES:
         row = [release.name, for_version(release.version), str(release.opset), str(release.ir_version)]
         assert row in [each[:4] for each in lines]
@@ -34,7 +36,9 @@ def test_targets_as_json(onnxnn):
     assert runtimes["1.14"]["last_python"] == "3.10"
     assert "macos-x86_64" in runtimes["1.23"]["wheels"]
     assert "macos-x86_64" not in runtimes["1.24"]["wheels"]
-    assert {name for each in found["onnxruntime"] for name in each["wheels"]} == {*PLATFORMS} - {"linux-armv7l"}
+    assert {name for each in found["onnxruntime"] for name in each["wheels"]} == {*PLATFORMS} - {
+        "linux-armv7l"
+    }
 
 
 def test_targets_works_where_onnx_runtime_is_missing(onnxnn, tmp_path):
