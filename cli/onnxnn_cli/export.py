@@ -41,7 +41,10 @@ class Exporting:
         help=gettext("Where the file shall run, e.g. unihiker or ort1.13: `onnxnn targets` prints them."),
     )
     opset: Optional[int] = typer.Option(
-        None, "--opset", metavar="N", help=gettext("Version of the ONNX operators; the target's if not given.")
+        None,
+        "--opset",
+        metavar="N",
+        help=gettext("Version of the ONNX operators; the target's if not given."),
     )
     ir: Optional[int] = typer.Option(
         None, "--ir", metavar="N", help=gettext("Version of the ONNX file format; the target's if not given.")

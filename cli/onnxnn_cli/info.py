@@ -35,9 +35,10 @@ def info(
     rows = [(gettext("card"), gettext("none: only arrays can be run, by infer()"))]
     if card is not None:
         rows = _card_rows(card)
+    runs_on = facts.get("runs_on")
     texts = {name: _plain(value) for name, value in facts.items()}
-    if isinstance(facts.get("runs_on"), dict):
-        texts["runs_on"] = _runs_on_text(**facts["runs_on"])
+    if isinstance(runs_on, dict):
+        texts["runs_on"] = _runs_on_text(**runs_on)
     for name, text in [*rows, *((_title(name), value) for name, value in texts.items())]:
         print_text(padded(name, 12) + text)
 
