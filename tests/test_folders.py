@@ -31,7 +31,19 @@ FOLDERS = {
             "checkpoint",
             "inference",
         ),
-        *("training", "inspection", "export", "kinds", "basenn", "network", "", "datasets", "recipe", "demo"),
+        *(
+            "training",
+            "inspection",
+            "export",
+            "quantization",
+            "kinds",
+            "basenn",
+            "network",
+            "",
+            "datasets",
+            "recipe",
+            "demo",
+        ),
     ),
     "onnxnn_runtime": (
         *(

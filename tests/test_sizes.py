@@ -38,6 +38,7 @@ FOR_CHECKERS = {"NumberOptions": "Numbers", "ReadOptions": "Reading"}
 
 PUBLIC = (
     "onnxnn/network",
+    "onnxnn/quantization/quantizer.py",
     *(
         f"runtime/onnxnn_runtime/{name}.py"
         for name in ("loading", "model", "tables/reader", "gallery/growing")

@@ -17,6 +17,7 @@ PAGES = {
     "docs/zh-CN/serving.md": "docs/serving.md",
     "docs/zh-CN/deploy.md": "docs/deploy.md",
     "docs/zh-CN/galleries.md": "docs/galleries.md",
+    "docs/zh-CN/quantization.md": "docs/quantization.md",
     "docs/zh-CN/training-on-several-devices.md": "docs/training-on-several-devices.md",
 }
 """Chinese page -> English page."""

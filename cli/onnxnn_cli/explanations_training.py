@@ -261,4 +261,14 @@ EXPLANATIONS: Mapping[str, Explanation] = {
             "chance. Please report it otherwise."
         ),
     ),
+    "E-QUANT-01": Explanation(
+        gettext_noop("The file is quantised already, or is of a kind that cannot be quantised and measured."),
+        "onnxnn quantize pets-int8.onnx --data photos -o smaller.onnx",
+        gettext_noop("Quantise the float file that `onnxnn export` wrote, or keep that."),
+    ),
+    "E-QUANT-02": Explanation(
+        gettext_noop("In small integers the model answers more often wrongly than is allowed."),
+        "onnxnn quantize pets.onnx --data photos -o pets-int8.onnx --max-drop 0",
+        gettext_noop("Try --auto, give more and more varied samples, or allow a larger --max-drop."),
+    ),
 }

@@ -15,6 +15,7 @@ from .text import gettext, ngettext, runtime_module
 if TYPE_CHECKING:
     from onnxnn_runtime.card.card import InputSpec, ModelCard, OutputSpec
     from onnxnn_runtime.card.diffusion import DiffusionSpec
+    from onnxnn_runtime.card.quantization import QuantizationSpec
 
 HELP = gettext("Print what a model takes and returns, and how it was made.\n\nExample: onnxnn info pets.onnx")
 """The help text."""
@@ -126,8 +127,21 @@ def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:
         rows.append((gettext("training"), _plain(card.training)))
     if card.parity:
         rows.append((gettext("parity"), parity_text(card.parity, 2)))
+    if card.quantization is not None:
+        rows.append((gettext("quantised"), _quantized(card.quantization)))
     more = ((gettext("licence"), card.license), (gettext("note"), card.note))
     return [*rows, *((name, text) for name, text in more if text)]
+
+
+def _quantized(spec: QuantizationSpec) -> str:
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in spec.after.items())
+    return gettext(
+        "{precision}, {figures} on {samples}, {drop:.2f} points lost",
+        precision=spec.precision,
+        figures=figures,
+        samples=ngettext("{count} held-out sample", "{count} held-out samples", spec.samples),
+        drop=spec.drop,
+    )
 
 
 def _takes(spec: InputSpec) -> str:

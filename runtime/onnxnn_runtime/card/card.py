@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing import TypedDict  # since Python 3.8
 
     from .diffusion import DiffusionSpec
+    from .quantization import QuantizationSpec
 
     class LayerEntry(TypedDict):
         """A layer as the card holds it."""
@@ -152,6 +153,7 @@ class ModelCard:
         license: The author's licence for the weights.
         note: Anything the author wants to say.
         diffusion: For diffusion models: their schedule and images; else None, and absent in the text.
+        quantization: For a file of INT8 or FP16: how it was made, and what that cost; else None, and absent.
 
     Raises:
         CardError: A value is not one of those listed, or the input's tokens or states are not named once.
@@ -166,6 +168,7 @@ class ModelCard:
     license: str = ""
     note: str = ""
     diffusion: DiffusionSpec | None = None
+    quantization: QuantizationSpec | None = None
 
     def __post_init__(self) -> None:
         one_of("task", self.task, TASKS)
@@ -203,6 +206,8 @@ class ModelCard:
             del data["diffusion"]
         elif not self.diffusion.class_counts:
             del data["diffusion"]["class_counts"]
+        if self.quantization is None:
+            del data["quantization"]
         try:
             return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -255,6 +260,7 @@ class ModelCard:
             license=fields.take("license", str),
             note=fields.take("note", str),
             diffusion=_diffusion(fields) if "diffusion" in data else None,
+            quantization=_quantization(fields) if "quantization" in data else None,
         )
         fields.done()
         return card
@@ -264,6 +270,12 @@ def _diffusion(fields: Fields) -> DiffusionSpec:
     from .diffusion import read_diffusion  # here, because few cards need it
 
     return read_diffusion(fields.take("diffusion", dict))
+
+
+def _quantization(fields: Fields) -> QuantizationSpec:
+    from .quantization import read_quantization  # here, likewise
+
+    return read_quantization(fields.take("quantization", dict))
 
 
 def _input(data: dict[str, object]) -> InputSpec:

@@ -50,6 +50,8 @@ CODES: Mapping[str, str] = {
     "E-EXPORT-01": gettext_noop("an option of the export has a wrong value"),
     "E-EXPORT-02": gettext_noop("a network or layer cannot be exported"),
     "E-EXPORT-03": gettext_noop("an exported file failed its verification"),
+    "E-QUANT-01": gettext_noop("a model cannot be quantised"),
+    "E-QUANT-02": gettext_noop("a quantised model loses too much accuracy"),
     "E-CARD-01": gettext_noop("a model file has no card"),
     "E-CARD-02": gettext_noop("a card is malformed"),
     "E-CARD-03": gettext_noop("a card is of a newer version"),

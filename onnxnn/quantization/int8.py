@@ -1,0 +1,137 @@
+"""From a float graph to one of integers, by the tools of `onnxruntime.quantization`.
+
+Static quantisation in the QDQ form: the ranges of all values are measured on calibration samples, a pair of
+QuantizeLinear and DequantizeLinear stands at each value, and ONNX Runtime fuses them with the node between
+into one of integers. Weights have a scale for each output channel (Jacob et al. 2018, arXiv:1712.05877;
+Krishnamoorthi 2018, arXiv:1806.08342, section 3).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import ModelProto
+
+from .processor import IntegerTypes
+from .selection import TYPES, Selection, is_depthwise
+
+Array = np.ndarray[Any, Any]
+
+
+def measure_ranges(model: ModelProto, method: str, feeds: Iterable[dict[str, Array]]) -> Any:
+    """Return the range of every value that may be quantised.
+
+    Args:
+        model: A float model whose nodes have names.
+        method: "minmax", "entropy" or "percentile".
+        feeds: The calibration samples, in batches.
+
+    Returns:
+        ONNX Runtime's `TensorsData`.
+    """
+    from onnxruntime.quantization import CalibrationMethod, create_calibrator
+
+    methods = {
+        "minmax": CalibrationMethod.MinMax,
+        "entropy": CalibrationMethod.Entropy,
+        "percentile": CalibrationMethod.Percentile,
+    }
+    with tempfile.TemporaryDirectory(prefix="onnxnn") as folder, _quiet():
+        path = os.path.join(folder, "float.onnx")
+        onnx.save(model, path)
+        calibrator = create_calibrator(
+            path,
+            list(TYPES),
+            augmented_model_path=os.path.join(folder, "ranges.onnx"),
+            calibrate_method=methods[method],
+            extra_options={"symmetric": False},
+        )
+        for feed in feeds:
+            calibrator.collect_data(_Once(feed))
+        return calibrator.compute_data()
+
+
+def quantized(model: ModelProto, ranges: Any, selection: Selection, types: IntegerTypes) -> ModelProto:
+    """Return a model whose selected nodes compute in integers.
+
+    Opset, version of the format, metadata and producer stay those of the float model.
+
+    Args:
+        model: The float model; it is left as it is.
+        ranges: What `measure_ranges` returned.
+        selection: Which nodes.
+        types: How numbers are held.
+    """
+    from onnxruntime.quantization import QDQQuantizer, QuantType
+
+    copy = ModelProto()
+    copy.CopyFrom(onnx.shape_inference.infer_shapes(model))
+    activations = QuantType.QUInt8 if types.activations == "uint8" else QuantType.QInt8
+    with _quiet():
+        quantizer = QDQQuantizer(
+            copy,
+            True,
+            types.reduced,
+            QuantType.QInt8,
+            activations,
+            ranges,
+            list(selection.nodes),
+            [],
+            list(TYPES),
+            {
+                "WeightSymmetric": True,
+                "ActivationSymmetric": False,
+                "TensorQuantOverrides": _whole_bytes(copy, selection),
+            },
+        )
+        quantizer.quantize_model()
+    found: ModelProto = quantizer.model.model
+    return _as_before(found, model)
+
+
+def _whole_bytes(model: ModelProto, selection: Selection) -> dict[str, list[dict[str, Any]]]:
+    """Return the weights that take 8 bits always, as ONNX Runtime's tools take them: see `IntegerTypes`."""
+    from onnxruntime.quantization import QuantType
+
+    whole = {"quant_type": QuantType.QInt8, "symmetric": True, "reduce_range": False, "axis": 0}
+    chosen = set(selection.weighted)
+    return {node.input[1]: [whole] for node in model.graph.node if node.name in chosen and is_depthwise(node)}
+
+
+def _as_before(found: ModelProto, model: ModelProto) -> ModelProto:
+    """Return a model with the versions, the metadata and the names of another."""
+    found.ir_version = model.ir_version
+    found.producer_name, found.producer_version = model.producer_name, model.producer_version
+    for name in ("opset_import", "metadata_props"):
+        found.ClearField(name)
+        getattr(found, name).extend(getattr(model, name))
+    return found
+
+
+class _Once:
+    """The reader of one batch, as ONNX Runtime's calibration takes it."""
+
+    def __init__(self, feed: dict[str, Array]) -> None:
+        self._left = [feed]
+
+    def get_next(self) -> dict[str, Array] | None:
+        return self._left.pop() if self._left else None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the tools log away from the user: that a model was not preprocessed is intended."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)

@@ -1,0 +1,180 @@
+"""How much a model loses by being quantised: one class for each measure.
+
+A measure compares what the float file and the quantised one return for the same held-out samples. Its drop is
+in points of 100.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from onnxnn_runtime.card.kind import ModelKind
+from onnxnn_runtime.card.labels import THRESHOLD
+from onnxnn_runtime.errors import ExportError
+
+Array = np.ndarray[Any, Any]
+
+MIN_COSINE = 0.99
+"""The least mean cosine between feature vectors of the float file and those of the quantised one."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a measure found.
+
+    Args:
+        measure: Its name.
+        before: The figures of the float file.
+        after: Those of the quantised file.
+        drop: Points of 100 that were lost; below 0 where the quantised file is better.
+        max_drop: How many may be.
+        cosine: The mean cosine between feature vectors; 1 where there are none.
+    """
+
+    measure: str
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+    drop: float
+    max_drop: float
+    cosine: float = 1.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether the loss is allowed; NaN is not."""
+        return self.drop <= self.max_drop and self.cosine >= MIN_COSINE
+
+    @property
+    def loss(self) -> tuple[float, float]:
+        """What is compared between candidates: the smaller, the better."""
+        drop = self.drop if np.isfinite(self.drop) else np.inf
+        return (max(drop, 0.0), 1 - self.cosine if np.isfinite(self.cosine) else np.inf)
+
+
+class Measure(ABC):
+    """One way to compare two files.
+
+    Attributes:
+        output: The graph output that it compares; None takes the first.
+        max_drop: How many points may be lost by default.
+    """
+
+    output: str | None = None
+    max_drop: float = 0.5
+
+    @abstractmethod
+    def compare(self, before: Array, after: Array, labels: Array | None, max_drop: float) -> Comparison:
+        """Compare what two files return.
+
+        Args:
+            before: (N, ...) of the float file.
+            after: The same of the quantised one.
+            labels: The samples' labels; None where they are not known: then the float file is right.
+            max_drop: The points that may be lost.
+        """
+
+
+class Accuracy(Measure):
+    """The share of right labels; without labels, of those that are the float file's."""
+
+    def compare(self, before: Array, after: Array, labels: Array | None, max_drop: float) -> Comparison:
+        old, new = _decided(before), _decided(after)
+        agreement = float(np.mean(old == new))
+        if labels is None or old.shape != labels.shape:
+            figures = {"agreement": 1.0}, {"agreement": agreement}
+            return Comparison("agreement", *figures, 100 * (1 - agreement), max_drop)
+        right = float(np.mean(old == labels)), float(np.mean(new == labels))
+        return Comparison(
+            "accuracy",
+            {"accuracy": right[0], "agreement": 1.0},
+            {"accuracy": right[1], "agreement": agreement},
+            100 * (right[0] - right[1]),
+            max_drop,
+        )
+
+
+class Values(Measure):
+    """R² and the mean absolute error; without targets, beside the float file's values."""
+
+    def compare(self, before: Array, after: Array, labels: Array | None, max_drop: float) -> Comparison:
+        old, new = (np.asarray(each, np.float64).reshape(len(before), -1) for each in (before, after))
+        right = old if labels is None or labels.shape != old.shape else labels
+        figures = [{"r2": _r2(right, each), "mae": float(np.abs(right - each).mean())} for each in (old, new)]
+        return Comparison("r2", figures[0], figures[1], 100 * (figures[0]["r2"] - figures[1]["r2"]), max_drop)
+
+
+class Vectors(Measure):
+    """How often the nearest vector is of the same sample, and the mean cosine between the two files.
+
+    With labels the drop is that of the share of samples whose nearest neighbour has their own label.
+    """
+
+    max_drop = 3.0
+
+    def __init__(self, output: str) -> None:
+        self.output = output
+
+    def compare(self, before: Array, after: Array, labels: Array | None, max_drop: float) -> Comparison:
+        old, new = _unit(before), _unit(after)
+        cosine = float((old * new).sum(axis=1).mean())
+        nearest = _nearest(old), _nearest(new)
+        same = float(np.mean(nearest[0] == nearest[1]))
+        figures = {"cosine": 1.0, "same_neighbour": 1.0}, {"cosine": cosine, "same_neighbour": same}
+        drop = 100 * (1 - same)
+        if labels is not None:
+            right = [float(np.mean(labels[each] == labels)) for each in nearest]
+            for figure, share in zip(figures, right, strict=True):
+                figure["neighbour_accuracy"] = share
+            drop = 100 * (right[0] - right[1])
+        return Comparison("neighbours", *figures, drop, max_drop, cosine)
+
+
+def measure_for(kind: ModelKind, name: str) -> Measure:
+    """Return the measure for a kind of model.
+
+    Raises:
+        ExportError: There is none: models of text and of images from noise stay in float.
+    """
+    if kind.does == "classify":
+        return Accuracy()
+    if kind.does == "regress":
+        return Values()
+    if kind.does == "embed" and kind.vector is not None:
+        return Vectors(kind.vector)
+    raise ExportError.coded(
+        "E-QUANT-01",
+        "{name}: expected a model that classifies, computes values or feature vectors, got one for "
+        "{call}(). Quantised models of other kinds are not measured yet. Use the float file.",
+        name=name,
+        call=kind.call,
+    )
+
+
+def _decided(scores: Array) -> Array:
+    """Return the class of each sample, or of each of its steps."""
+    if scores.shape[-1] == 1:
+        return np.asarray(scores[..., 0] >= THRESHOLD, np.int64)
+    return np.asarray(scores.argmax(axis=-1))
+
+
+def _r2(right: Array, found: Array) -> float:
+    """Return the mean R² of the columns; of a column that is constant, 1 where it is met."""
+    error = ((right - found) ** 2).sum(axis=0)
+    total = ((right - right.mean(axis=0)) ** 2).sum(axis=0)
+    return float(np.mean(1 - error / np.where(total > 0, total, np.where(error > 0, error, 1))))
+
+
+def _unit(vectors: Array) -> Array:
+    flat = np.asarray(vectors, np.float64).reshape(len(vectors), -1)
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    return np.asarray(flat / np.where(length > 0, length, 1))
+
+
+def _nearest(unit: Array) -> Array:
+    """Return the place of the nearest other vector."""
+    similarity = unit @ unit.T
+    np.fill_diagonal(similarity, -np.inf)
+    return np.asarray(similarity.argmax(axis=1))

@@ -1,0 +1,81 @@
+"""Running models that are not written yet, on samples; and how long that takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnx import ModelProto
+from onnxnn_runtime.errors import ExportError, InputError
+
+Array = np.ndarray[Any, Any]
+
+_ROUNDS = 7
+
+
+class Runner:
+    """A model in memory, run by ONNX Runtime on the processor.
+
+    Args:
+        model: It has one input.
+        exact: Whether integers are computed as the graph says, in float, and not by the integer
+            instructions of this processor: so files for other processors are measured.
+        threads: Processor cores to use; 0 takes all.
+    """
+
+    def __init__(self, model: ModelProto, exact: bool, threads: int = 0) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = threads
+        if exact:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's own classes differ between versions.
+            raise ExportError.coded(
+                "E-QUANT-01", "the quantised model does not run ({error}). Use the float file.", error=error
+            ) from error
+        self._feed = self._session.get_inputs()[0].name
+
+    def run(self, batch: Array, outputs: Sequence[str]) -> list[Array]:
+        """Return outputs for one batch.
+
+        Raises:
+            InputError: ONNX Runtime refuses it.
+        """
+        try:
+            found: list[Array] = self._session.run(list(outputs), {self._feed: batch})
+        except Exception as error:  # ONNX Runtime's own classes differ between versions.
+            raise InputError.coded(
+                "E-MODEL-03", "the model does not run on the samples ({error}).", error=error
+            ) from error
+        return found
+
+    def all(self, batches: Iterable[Array], output: str) -> Array:
+        """Return one output for all samples, (N, ...); where samples are of several shapes, (steps, ...)."""
+        parts = [self.run(batch, [output])[0] for batch in batches]
+        if len({part.shape[1:] for part in parts}) > 1:
+            parts = [part.reshape(-1, part.shape[-1]) for part in parts]
+        return np.concatenate(parts)
+
+
+def fastest(runners: Sequence[Runner], batch: Array, output: str) -> list[float]:
+    """Return the seconds of the fastest run of each model, in turns.
+
+    Args:
+        runners: The models.
+        batch: What they run on.
+        output: The output that is asked for.
+    """
+    best = [float("inf")] * len(runners)
+    for _ in range(_ROUNDS):
+        for place, runner in enumerate(runners):
+            start = time.perf_counter()
+            runner.run(batch, [output])
+            best[place] = min(best[place], time.perf_counter() - start)
+    return best

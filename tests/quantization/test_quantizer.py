@@ -1,0 +1,161 @@
+"""A float file becomes one of integers that is as accurate, or nothing is written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnxnn_runtime import CardError, DataError, ExportError, InputError, ModelCard, load
+from onnxnn_runtime.card.card import METADATA_KEY
+
+from onnxnn.datasets import write_class_folders
+from onnxnn.quantization.quantizer import quantize
+
+
+@pytest.fixture(scope="module")
+def done(classifier, held_out, tmp_path_factory):
+    out = tmp_path_factory.mktemp("int8") / "int8.onnx"
+    return quantize(classifier, held_out.images, out, labels=held_out.labels)
+
+
+def test_the_file_is_as_accurate_and_smaller(done, classifier, held_out, float_outputs):
+    assert done.facts.measure == "accuracy"
+    assert done.facts.before["accuracy"] > 0.9
+    assert done.facts.drop <= 0.5
+    assert done.size == done.path.stat().st_size < done.float_size
+    model = load(done.path, device="cpu")
+    labels = [int(each.label) for each in model.predict(held_out.images)]
+    assert np.mean(np.array(labels) == held_out.labels) >= done.facts.before["accuracy"] - 0.02
+    vectors = model.embed(held_out.images)
+    a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (vectors, float_outputs))
+    assert (a * b).sum(axis=1).mean() >= 0.99
+
+
+def test_layers_compute_in_integers_and_the_last_in_float(done):
+    graph = onnx.load(done.path).graph
+    makers = {name: node for node in graph.node for name in node.output}
+    for node in graph.node:
+        if node.op_type == "Conv":
+            assert makers[node.input[0]].op_type == makers[node.input[1]].op_type == "DequantizeLinear"
+        if node.op_type == "Gemm":
+            assert makers.get(node.input[1]) is None, "the feature vector and the scores stay in float"
+    for name in ("output", "embedding"):
+        assert makers[name].op_type not in ("DequantizeLinear", "QuantizeLinear")
+
+
+def test_versions_names_and_card_are_those_of_the_float_file(done, classifier):
+    before, after = onnx.load(classifier), onnx.load(done.path)
+    assert [(each.domain, each.version) for each in after.opset_import] == [("", 13)]
+    assert after.ir_version == before.ir_version
+    assert after.producer_name == before.producer_name
+    assert {each.key for each in after.metadata_props} == {each.key for each in before.metadata_props}
+    old, new = load(classifier, device="cpu").card, load(done.path, device="cpu").card
+    assert new == replace(old, parity=None, quantization=new.quantization)
+    assert new.quantization == done.facts
+    assert new.quantization.settings["activations"] == "uint8"
+    assert new.quantization.settings["calibration"] == 128
+    assert ModelCard.from_json(new.to_json()) == new
+
+
+def test_folders_are_the_labels(classifier, held_out, tmp_path):
+    few = type(held_out)(held_out.images[:200], held_out.labels[:200])
+    write_class_folders(few, tmp_path / "images")
+    report = quantize(classifier, tmp_path / "images", tmp_path / "int8.onnx", max_drop=5)
+    assert report.facts.measure == "accuracy"
+    assert report.facts.before["accuracy"] > 0.85
+
+
+def test_without_labels_the_float_file_is_right(classifier, held_out, tmp_path):
+    report = quantize(classifier, held_out.images, tmp_path / "int8.onnx", max_drop=5)
+    assert report.facts.measure == "agreement"
+    assert report.facts.before == {"agreement": 1.0}
+
+
+def test_samples_of_their_own_measure(classifier, held_out, tmp_path):
+    report = quantize(
+        classifier, held_out.images[:40], tmp_path / "a.onnx", held_out=held_out.images[40:100], max_drop=10
+    )
+    assert report.facts.samples == 60
+    assert report.facts.settings["calibration"] == 20
+
+
+def test_an_arm_target_has_signed_activations(classifier, held_out, tmp_path):
+    out = tmp_path / "int8.onnx"
+    report = quantize(classifier, held_out.images, out, labels=held_out.labels, target="unihiker")
+    assert report.facts.settings["activations"] == "int8"
+    zeros = [t for t in onnx.load(out).graph.initializer if t.name.endswith("zero_point")]
+    assert {each.data_type for each in zeros} <= {onnx.TensorProto.INT8, onnx.TensorProto.INT32}
+
+
+def test_a_loss_beyond_the_limit_writes_nothing(classifier, held_out, tmp_path):
+    blank = np.zeros((20, 12, 12), np.uint8)  # so that the ranges hold nothing of a digit
+    with pytest.raises(ExportError, match=r"loses too much: expected at most 0\.5 points less, got"):
+        quantize(classifier, blank, tmp_path / "a.onnx", held_out=held_out.images)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_quantised_file_is_refused(done, held_out, tmp_path):
+    with pytest.raises(ExportError, match="quantised already"):
+        quantize(done.path, held_out.images, tmp_path / "a.onnx")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_without_a_card_is_refused(classifier, held_out, tmp_path):
+    bare = onnx.load(classifier)
+    kept = [each for each in bare.metadata_props if each.key != METADATA_KEY]
+    bare.ClearField("metadata_props")
+    bare.metadata_props.extend(kept)
+    onnx.save(bare, tmp_path / "bare.onnx")
+    with pytest.raises(CardError, match="no onnxnn card"):
+        quantize(tmp_path / "bare.onnx", held_out.images, tmp_path / "a.onnx")
+
+
+def test_too_few_samples(classifier, held_out, tmp_path):
+    with pytest.raises(DataError, match=r"20 or more together, got 19"):
+        quantize(classifier, held_out.images[:19], tmp_path / "a.onnx")
+
+
+def test_samples_of_the_wrong_kind(classifier, tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b\n" + "1,2\n" * 30, encoding="utf-8")
+    with pytest.raises((InputError, DataError)):
+        quantize(classifier, tmp_path / "rows.csv", tmp_path / "a.onnx")
+    with pytest.raises(InputError, match="NaN"):
+        quantize(classifier, np.full((30, 1, 12, 12), np.nan, np.float32), tmp_path / "a.onnx")
+    with pytest.raises(InputError, match="no such file"):
+        quantize(classifier, tmp_path / "nowhere", tmp_path / "a.onnx")
+    assert os.listdir(tmp_path) == ["rows.csv"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"precision": "int4"}, "precision='int4': expected one of int8, fp16"),
+        ({"method": "max"}, "method='max': expected one of minmax"),
+        ({"target": "rpy"}, "Did you mean 'rpi'"),
+        ({"max_drop": -1}, "max_drop=-1: expected points from 0"),
+        ({"max_drop": float("nan")}, "max_drop=nan: expected points from 0"),
+        ({"calibration": 3}, "calibration=3: expected an integer from 10"),
+        ({"labels": [0, 1]}, "labels: expected one for each"),
+        ({"labels": ["cat"] * 30}, "labels: expected classes of the network"),
+    ],
+)
+def test_wrong_options(classifier, held_out, tmp_path, options, said):
+    with pytest.raises((ExportError, DataError), match=said):
+        quantize(classifier, held_out.images[:30], tmp_path / "a.onnx", **options)
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_old_opset_is_refused(classifier, held_out, tmp_path):
+    old = onnx.load(classifier)
+    old.opset_import[0].version = 12
+    onnx.save(old, tmp_path / "old.onnx")
+    with pytest.raises(ExportError, match="expected opset 13 or newer, got 12"):
+        quantize(tmp_path / "old.onnx", held_out.images, tmp_path / "a.onnx")
+
+
+def test_the_output_must_not_replace_the_input(classifier, held_out):
+    with pytest.raises(OSError, match="expected another file than the one that is read"):
+        quantize(classifier, held_out.images, classifier)
