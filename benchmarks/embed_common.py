@@ -24,8 +24,13 @@ print(json.dumps([result, int(re.search("VmHWM:\\\\s+(\\\\d+)", status).group(1)
 """
 
 
-def make_model(path: Path) -> Path:
-    """Export MobileNetV2 (1,280 features, any image size, images resized to 224) to `path`."""
+def make_model(path: Path, preprocess: str = "runtime") -> Path:
+    """Export MobileNetV2 (1,280 features, any image size, images resized to 224) to `path`.
+
+    Args:
+        path: The file to write.
+        preprocess: "runtime", or "graph" for preprocessing in the graph.
+    """
     import torch
 
     from onnxnn import nn
@@ -38,7 +43,7 @@ def make_model(path: Path) -> Path:
             Image.new("RGB", (32, 32)).save(Path(folder) / name)
         model.load_img_data(folder, batch_size=2, transform={"Resize": (SIZE, SIZE)})
     model.add("mobilenet_backbone")
-    model.export(str(path))
+    model.export(str(path), preprocess=preprocess)
     return path
 
 

@@ -1,8 +1,9 @@
 """Peak memory of embedding JPEG files of 640x480 with MobileNetV2 at 224; each count in a fresh process.
 
-Without options: 200 files with one thread, then 10,000 files beside 100 with all threads. `stream` hands the
-vectors out batch by batch and keeps none; `embed` returns them all in one array, whose size (10,000 x 1,280
-float32 are 49 MiB) is taken off for the comparison and printed.
+Without options: 200 files with one thread, also with preprocessing in the graph; one file with low_memory,
+beside what the imports alone take; then 10,000 files beside 100 with all threads. `stream` hands the vectors
+out batch by batch and keeps none; `embed` returns them all in one array, whose size (10,000 x 1,280 float32
+are 49 MiB) is taken off for the comparison and printed.
 
 --against FOLDER runs another checkout of the repository (git worktree) in turns on the same files, and
 prints both peaks and the ratio of the times (the median of the rounds).
@@ -23,10 +24,16 @@ from typing import NamedTuple
 from embed_common import PEAK, make_files, make_model
 from quick import quick_or
 
+IMPORTS = """
+import onnxnn_runtime.loading, onnxnn_runtime.session.engine, onnxnn_runtime.session.providers
+onnxnn_runtime.session.providers.onnxruntime()
+result = [0, 0, 0]
+"""
+
 SCRIPT = """
 import sys, time
 import onnxnn_runtime as rt
-model = rt.load(sys.argv[1], device="cpu", threads=int(sys.argv[4]) or None)
+model = rt.load(sys.argv[1], device="cpu", threads=int(sys.argv[4]) or None, **LOADING)
 kept, start = 0, time.perf_counter()
 if sys.argv[3] == "stream":
     count = sum(len(part.names) for part in model.embed_stream(sys.argv[2]))
@@ -46,13 +53,37 @@ class Run(NamedTuple):
     seconds: float
 
 
-def run(model: str, folder: Path, how: str, threads: int = 0, checkout: Path | None = None) -> Run:
-    """Embed a folder in a fresh process, with the runtime of another checkout where one is given."""
+def run(
+    model: str,
+    folder: Path,
+    how: str,
+    threads: int = 0,
+    checkout: Path | None = None,
+    loading: dict[str, object] | None = None,
+) -> Run:
+    """Embed a folder in a fresh process, with the runtime of another checkout where one is given.
+
+    Args:
+        model: The file; "" only imports what is needed.
+        folder: Of images, or one file.
+        how: "embed" or "stream".
+        threads: Processor cores; 0 takes all.
+        checkout: The other checkout.
+        loading: More options of `load`.
+    """
     environment = dict(os.environ)
     if checkout is not None:
         environment["PYTHONPATH"] = str(checkout / "runtime")
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT + PEAK, model, str(folder), how, str(threads)],
+        [
+            sys.executable,
+            "-c",
+            f"LOADING = {loading or {}}" + (SCRIPT if model else IMPORTS) + PEAK,
+            model,
+            str(folder),
+            how,
+            str(threads),
+        ],
         check=True,
         capture_output=True,
         text=True,
@@ -103,12 +134,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         model = options.model or str(make_model(work / "mobilenet_v2.onnx"))
-        make_files(work / "files", options.files)
+        one = make_files(work / "files", options.files)[0]
         if options.against:
             compare_checkouts(model, work / "files", options.against, options.threads, options.rounds)
             return
         found = run(model, work / "files", "embed", options.threads)
         print(f"{found.files} files, {options.threads} thread(s): peak {found.peak:.1f} MiB")
+        if not options.model:
+            in_graph = str(make_model(work / "in_graph.onnx", "graph"))
+            found = run(in_graph, work / "files", "embed", options.threads)
+            print(f"the same with preprocessing in the graph: peak {found.peak:.1f} MiB")
+        found = run(model, Path(one), "embed", loading={"low_memory": True})
+        bare = run("", Path(one), "embed").peak
+        print(f"1 file, low_memory: peak {found.peak:.1f} MiB, of it imports {bare:.1f} MiB")
         if options.many:
             make_files(work / "few", quick_or(2, 100))
             make_files(work / "many", options.many)

@@ -31,7 +31,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import onnxruntime
 from embed_common import FASTEMBED_NAME, SIZE, make_files, make_model, write_for_fastembed
-from onnxnn_runtime.session.providers import num_threads
+from onnxnn_runtime.session.cores import num_threads
 from PIL import Image
 from quick import quick_or
 

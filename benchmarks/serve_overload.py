@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from embed_common import make_files, make_model
-from onnxnn_runtime.session.providers import num_threads
+from onnxnn_runtime.session.cores import num_threads
 from quick import quick_or
 from serve_common import Connection, many, percentile, server
 

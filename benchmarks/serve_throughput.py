@@ -15,7 +15,7 @@ from pathlib import Path
 
 import onnxnn_runtime as rt
 from embed_common import make_files, make_model
-from onnxnn_runtime.session.providers import num_threads
+from onnxnn_runtime.session.cores import num_threads
 from quick import quick_or
 from serve_common import server
 from serve_load import check, load

@@ -9,7 +9,7 @@ from typing import List, Optional
 import typer
 
 from .inputs import given, sources
-from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP, takes
+from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, FORCE, INPUTS, JSON, LOW_MEMORY, MODEL, SKIP, takes
 from .output import print_json, print_text
 from .skipping import advising_to_skip, check_left
 from .text import gettext, ngettext
@@ -61,6 +61,7 @@ class Embedding:
     batch_size: Optional[int] = BATCH_SIZE
     channel_order: Optional[str] = CHANNEL_ORDER
     device: str = DEVICE
+    low_memory: bool = LOW_MEMORY
     skip_errors: bool = SKIP
     force: bool = FORCE
     as_json: bool = JSON
@@ -78,7 +79,7 @@ def embed(asked: Embedding) -> None:
 
     _check_needs_no_folder(asked)
     check_vectors_path(asked.out, sources([asked.file, *asked.inputs]), asked.force, option="--force")
-    model = rt.load(asked.file, device=asked.device)
+    model = rt.load(asked.file, device=asked.device, low_memory=asked.low_memory)
     with ProgressLine(progress_words) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
         found = model.embed_named(
             given(asked.inputs),
@@ -124,12 +125,14 @@ def _check_needs_no_folder(asked: Embedding) -> None:
 
 
 def _embed_into_shards(asked: Embedding) -> None:
+    from onnxnn_runtime import load
     from onnxnn_runtime.bulk import embed_files
     from onnxnn_runtime.messages.progress import ProgressLine
 
+    model = load(asked.file, device=asked.device, low_memory=True) if asked.low_memory else asked.file
     with ProgressLine(progress_words) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
         found = embed_files(
-            asked.file,
+            model,
             asked.inputs,
             asked.out,
             engine=asked.engine,

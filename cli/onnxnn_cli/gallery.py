@@ -11,7 +11,7 @@ from . import gallery_growing
 from .embed import progress_words
 from .gallery_output import GALLERY, index_data, index_line, print_changes, print_matches
 from .inputs import given, sources
-from .options import BATCH_SIZE, DEVICE, FORCE, INPUTS, JSON, MODEL, SKIP, takes
+from .options import BATCH_SIZE, DEVICE, FORCE, INPUTS, JSON, LOW_MEMORY, MODEL, SKIP, takes
 from .output import print_json, print_table, print_text
 from .skipping import advising_to_skip, check_left
 from .text import gettext
@@ -61,6 +61,7 @@ class Building:
     )
     batch_size: Optional[int] = BATCH_SIZE
     device: str = DEVICE
+    low_memory: bool = LOW_MEMORY
     skip_errors: bool = SKIP
     as_json: bool = JSON
 
@@ -72,7 +73,7 @@ def build(asked: Building) -> None:
     from onnxnn_runtime.messages.progress import ProgressLine
 
     labels = _labels(asked.label, asked.class_folders)
-    model = rt.load(asked.file, device=asked.device)
+    model = rt.load(asked.file, device=asked.device, low_memory=asked.low_memory)
     with ProgressLine(progress_words) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
         gallery = rt.Gallery.build(
             model,
@@ -99,6 +100,7 @@ class Adding:
     model: Optional[str] = OF_MODEL
     batch_size: Optional[int] = BATCH_SIZE
     device: str = DEVICE
+    low_memory: bool = LOW_MEMORY
     skip_errors: bool = SKIP
     as_json: bool = JSON
 
@@ -109,7 +111,7 @@ def add(asked: Adding) -> None:
     from onnxnn_runtime.messages.progress import ProgressLine
 
     labels = _labels(asked.label, asked.class_folders)
-    gallery = _with_model(asked.gallery, asked.model, asked.device)
+    gallery = _with_model(asked.gallery, asked.model, asked.device, asked.low_memory)
     with ProgressLine(progress_words) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
         changes = gallery.add(
             given(asked.inputs),
@@ -151,6 +153,7 @@ class Searching:
     )
     model: Optional[str] = OF_MODEL
     device: str = DEVICE
+    low_memory: bool = LOW_MEMORY
     force: bool = FORCE
     as_json: bool = JSON
 
@@ -162,7 +165,7 @@ def search(asked: Searching) -> None:
 
     if asked.sheet is not None:
         check_sheet_path(asked.sheet, sources([*asked.inputs]), asked.force, option="--force")
-    gallery = _with_model(asked.gallery, asked.model, asked.device)
+    gallery = _with_model(asked.gallery, asked.model, asked.device, asked.low_memory)
     found = gallery.search(given(asked.inputs), asked.num, asked.threshold, asked.exact)
     if asked.sheet is not None:
         write_sheet(asked.sheet, found)
@@ -243,7 +246,7 @@ HELPS: Dict[str, str] = {
 """Command -> its help text."""
 
 
-def _with_model(path: str, file: Optional[str], device: str) -> Gallery:
+def _with_model(path: str, file: Optional[str], device: str, low_memory: bool) -> Gallery:
     """Open a gallery with its model: that of `--model`, else the one that it was built with."""
     import os
 
@@ -258,7 +261,7 @@ def _with_model(path: str, file: Optional[str], device: str) -> Gallery:
             model=gallery.model_name or gettext("no model"),
             file=gallery.model_path or "-",
         )
-    return gallery.with_model(rt.load(file or gallery.model_path, device=device))
+    return gallery.with_model(rt.load(file or gallery.model_path, device=device, low_memory=low_memory))
 
 
 def _labels(label: Optional[str], class_folders: bool) -> Labels:

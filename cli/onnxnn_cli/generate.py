@@ -7,7 +7,7 @@ from typing import Any, List, Optional
 
 import typer
 
-from .options import DEVICE, JSON, MODEL, takes
+from .options import DEVICE, JSON, LOW_MEMORY, MODEL, takes
 from .output import print_json, print_text
 from .text import gettext
 
@@ -72,6 +72,7 @@ class Generating:
         help=gettext("From sequence to sequence: how many beginnings are followed at once."),
     )
     device: str = DEVICE
+    low_memory: bool = LOW_MEMORY
     as_json: bool = JSON
 
 
@@ -80,7 +81,7 @@ def generate(asked: Generating) -> None:
     """Continue a text, character by character; or write the target of a source of numbers."""
     import onnxnn_runtime as rt
 
-    model = rt.load(asked.file, device=asked.device)
+    model = rt.load(asked.file, device=asked.device, low_memory=asked.low_memory)
     translates = model.kind.does == "translate"
     prompt: Any = asked.prompt.split() if asked.words else asked.prompt
     found = model.generate(

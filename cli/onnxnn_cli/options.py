@@ -21,6 +21,9 @@ INPUTS: Any = typer.Argument(
 DEVICE: Any = typer.Option(
     "auto", "--device", metavar="DEVICE", help=gettext("cpu, cuda, cuda:1, or auto to choose.")
 )
+LOW_MEMORY: Any = typer.Option(
+    False, "--low-memory", help=gettext("Take as little memory as possible, which is slower.")
+)
 SKIP: Any = typer.Option(False, "--skip-errors", help=gettext("Leave out inputs that cannot be read."))
 FORCE: Any = typer.Option(
     False, "--force", help=gettext("Replace a file of another format, or an input of this command, too.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional
 import typer
 
 from .inputs import given
-from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, INPUTS, JSON, MODEL, SKIP, takes
+from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, INPUTS, JSON, LOW_MEMORY, MODEL, SKIP, takes
 from .output import print_json, print_table
 from .skipping import advising_to_skip, check_left
 from .text import gettext
@@ -35,6 +35,7 @@ class Predicting:
     batch_size: Optional[int] = BATCH_SIZE
     channel_order: Optional[str] = CHANNEL_ORDER
     device: str = DEVICE
+    low_memory: bool = LOW_MEMORY
     skip_errors: bool = SKIP
     as_json: bool = JSON
 
@@ -45,7 +46,7 @@ def predict(asked: Predicting) -> None:
     import onnxnn_runtime as rt
     from onnxnn_runtime.messages.progress import ProgressLine
 
-    model = rt.load(asked.file, device=asked.device)
+    model = rt.load(asked.file, device=asked.device, low_memory=asked.low_memory)
     with ProgressLine(_progress) as progress, advising_to_skip(asked.skip_errors, asked.inputs):
         found = model.predict(
             given(asked.inputs),

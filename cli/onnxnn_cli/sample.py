@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Optional, Tuple, Union
 import typer
 
 from .inputs import given, sources
-from .options import DEVICE, FORCE, JSON, MODEL, takes
+from .options import DEVICE, FORCE, JSON, LOW_MEMORY, MODEL, takes
 from .output import print_json, print_text
 from .text import gettext, ngettext
 
@@ -75,6 +75,7 @@ class Sampling:
         None, "--gif", metavar="STEPS.gif", help=gettext("Also write the denoising steps.")
     )
     device: str = DEVICE
+    low_memory: bool = LOW_MEMORY
     force: bool = FORCE
     as_json: bool = JSON
 
@@ -86,7 +87,7 @@ def sample(asked: Sampling) -> None:
     from onnxnn_runtime.outputs.grid import write_gif, write_grid
 
     _check_files(asked)
-    model = rt.load(asked.file, device=asked.device)
+    model = rt.load(asked.file, device=asked.device, low_memory=asked.low_memory)
     if asked.gif is not None:
         _check_single_steps(model, asked.file)
     seed = random.SystemRandom().randrange(2**32) if asked.seed is None else asked.seed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, List, Optional
 
 import typer
 
-from .options import DEVICE, takes
+from .options import DEVICE, LOW_MEMORY, takes
 from .text import gettext
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Serving:
         None, "--threads", metavar="N", min=1, help=gettext("Processor cores to use; all where left out.")
     )
     device: str = DEVICE
+    low_memory: bool = LOW_MEMORY
     mqtt: Optional[str] = typer.Option(
         None,
         "--mqtt",
@@ -161,6 +162,7 @@ def _settings(asked: Serving) -> ServerSettings:
         workers=asked.workers,
         threads=asked.threads,
         device=asked.device,
+        low_memory=asked.low_memory,
         access_log=not asked.quiet,
     )
 

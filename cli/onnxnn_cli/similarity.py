@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from .inputs import given
-from .options import DEVICE, JSON, MODEL
+from .options import DEVICE, JSON, LOW_MEMORY, MODEL
 from .output import print_json, print_text
 from .text import gettext
 
@@ -28,12 +28,13 @@ def similarity(
         help=gettext("cosine, euclidean, manhattan, chebyshev, pearson or dot."),
     ),
     device: str = DEVICE,
+    low_memory: bool = LOW_MEMORY,
     as_json: bool = JSON,
 ) -> None:
     """Print how similar the feature vectors of two inputs are."""
     import onnxnn_runtime as rt
 
-    model = rt.load(file, device=device)
+    model = rt.load(file, device=device, low_memory=low_memory)
     vectors = model.embed(given([a, b]))
     if len(vectors) != 2:
         raise rt.InputError.coded(

@@ -6,7 +6,7 @@ from typing import Optional
 
 import typer
 
-from .options import DEVICE, JSON, MODEL
+from .options import DEVICE, JSON, LOW_MEMORY, MODEL
 from .output import need_onnxnn, print_json, print_text
 from .text import gettext
 
@@ -27,12 +27,13 @@ def verify(
         help=gettext("Also compare with torch and this checkpoint."),
     ),
     device: str = DEVICE,
+    low_memory: bool = LOW_MEMORY,
     as_json: bool = JSON,
 ) -> None:
     """Check that a model file is whole and works."""
     import onnxnn_runtime as rt
 
-    model = rt.load(file, device=device)
+    model = rt.load(file, device=device, low_memory=low_memory)
     if checkpoint is None:
         report = rt.verify(model)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -21,6 +20,7 @@ from onnxnn_runtime.images.decode import upright_size
 from onnxnn_runtime.images.memory import shared
 from onnxnn_runtime.messages.catalogue import Message, gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
+from onnxnn_runtime.session.cores import num_threads
 from onnxnn_runtime.session.pipeline import ordered
 from PIL import Image
 
@@ -106,7 +106,7 @@ class Reader:
         shape = _read(first, plan, plan.outside_training).shape
         with Image.open(first) as opened:
             is_small = opened.width * opened.height <= _SMALL
-        workers = num_workers or (1 if is_small else min(os.cpu_count() or 1, 8))
+        workers = num_workers or (1 if is_small else min(num_threads(), 8))
         # A function of the user may not be made for threads.
         threads, group = 1 if plan.functions else workers, _GROUP if is_small else 1
         return cls(plan, first, shape, threads, group, progress, read_once)

@@ -20,6 +20,8 @@ def load(
     threads: int | None = None,
     draft: bool | None = None,
     timeout: float | None = None,
+    *,
+    low_memory: bool = False,
 ) -> Model:
     """Open a model file.
 
@@ -35,6 +37,10 @@ def load(
             of their size, which is faster and differs a little from training.
         timeout: Seconds that one run of the graph may take, above 0; a run that takes longer raises an
             InputError. None sets no limit, but 8 seconds for a graph with a loop that may run forever.
+        low_memory: Takes as little memory as it can, which is slower: one input at a time, on at most 2
+            threads where `threads` is None; no arena; weights as the file has them, not rearranged. On
+            Linux the whole process then gives freed memory back to the system at once. Results are the
+            same but for rounding; `draft=True` saves more.
 
     Raises:
         MissingInputError: There is no such file.
@@ -42,7 +48,7 @@ def load(
         CardError: The file's card is malformed or newer than this version.
         DeviceError: The device was asked for explicitly and is not there.
     """
-    return _open(Opening(path, device, card, threads, draft, timeout), path)
+    return _open(Opening(path, device, card, threads, draft, timeout, low_memory), path)
 
 
 def _open(opening: Opening, path: str | os.PathLike[str] | bytes) -> Model:
@@ -50,7 +56,10 @@ def _open(opening: Opening, path: str | os.PathLike[str] | bytes) -> Model:
     from .session.engine import Engine  # here, because importing the package does without
     from .session.onnxfile import ModelFile, inspect
     from .session.providers import place
+    from .session.resources import Resources, give_back_freed_memory
 
+    if opening.low_memory:
+        give_back_freed_memory()
     file = ModelFile(path)
     name = file.name
     facts = inspect(file.content, name)
@@ -58,7 +67,8 @@ def _open(opening: Opening, path: str | os.PathLike[str] | bytes) -> Model:
         raise _weights_elsewhere(name, path, facts.external[0])
     card = card_of(facts.metadata, name, opening.card, opening.draft)
     device = place(opening.device)
-    engine = Engine(file.take, name, facts, device, opening.threads, card, opening.timeout)
+    resources = Resources(opening.threads, opening.timeout, opening.low_memory)
+    engine = Engine(file.take, name, facts, device, card, resources)
     return Model(name, facts, card, engine, (_reopen, opening))
 
 

@@ -21,7 +21,7 @@ class Opening:
     """The arguments of `load`; a path becomes absolute, since another process may run in another folder.
 
     Args:
-        path, device, card, threads, draft, timeout: See `onnxnn_runtime.load`.
+        path, device, card, threads, draft, timeout, low_memory: See `onnxnn_runtime.load`.
 
     Raises:
         InputError: `card` is no card, or `timeout` no number of seconds.
@@ -33,6 +33,7 @@ class Opening:
     threads: int | None
     draft: bool | None
     timeout: float | None
+    low_memory: bool = False
     _state: tuple[int, int] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:

@@ -27,8 +27,8 @@ from .arrays.conversion import as_array, without_gradient
 from .errors import InputError, did_you_mean, located
 from .messages.catalogue import gettext
 from .messages.shorten import printable, shortened
+from .session.cores import num_threads
 from .session.pipeline import ordered
-from .session.providers import num_threads
 
 _BLOCK_BYTES = 8 << 20
 """What is needed beside the vectors and the result is formed in blocks of about this size."""

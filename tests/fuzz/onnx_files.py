@@ -179,7 +179,7 @@ def _calls(model: rt.Model, data: bytes) -> list[Callable[[], object]]:
         lambda: model.sample(2, seed=0),
         lambda: model.sample(2, steps=3, seed=0, label=0, guidance=2.0, start=image),
         lambda: _command(info, data, as_json=True),
-        lambda: _command(verify, data, checkpoint=None, device="cpu", as_json=True),
+        lambda: _command(verify, data, checkpoint=None, device="cpu", low_memory=False, as_json=True),
     ]
 
 

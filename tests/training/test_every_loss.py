@@ -166,7 +166,8 @@ def test_the_command_names_raw_scores(tmp_path, capsys):
     model.convert(out_file=tmp_path / "m.onnx")
     np.savetxt(tmp_path / "x.csv", X[:2], delimiter=",")
     given = {"file": str(tmp_path / "m.onnx"), "inputs": [str(tmp_path / "x.csv")], "top": 1,
-             "batch_size": None, "channel_order": None, "device": "cpu", "skip_errors": False}  # fmt: skip
+             "batch_size": None, "channel_order": None, "device": "cpu", "low_memory": False,
+             "skip_errors": False}  # fmt: skip
     predict(**given, as_json=False)
     assert "raw score" in capsys.readouterr().out
     predict(**given, as_json=True)

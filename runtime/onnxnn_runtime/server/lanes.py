@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Sequen
 import numpy as np
 
 from onnxnn_runtime.errors import OnnxnnError
-from onnxnn_runtime.session.pipeline import default_batch_size
+from onnxnn_runtime.session.pipeline import batch_sizes, default_batch_size
 from onnxnn_runtime.verification import made_up_inputs
 
 from .errors import Overloaded, TimeLimit
@@ -244,7 +244,7 @@ class Lanes:
         """Run parts of one shape as one batch; where it fails, each alone, since one of them is wrong."""
         try:
             several = [feeds for _, feeds in group]
-            for (part, _), outputs in zip(group, group[0][0].context.run(_batched, model, several)):
+            for (part, _), outputs in zip(group, group[0][0].context.run(self._batched, model, several)):
                 self._done(part, outputs)
         except BaseException as error:
             if len(group) == 1 or not isinstance(error, OnnxnnError):
@@ -255,6 +255,17 @@ class Lanes:
                     self._infer(model, [each])
         else:
             self._metrics.batch(self._name, sum(_rows(feeds) for _, feeds in group))
+
+    def _batched(self, model: Model, several: Sequence[Feeds]) -> Iterable[Outputs]:
+        """Return the outputs of each of several feeds, which have the same shapes but for the batch."""
+        if len(several) == 1:
+            return [model.infer(dict(several[0]))]
+        together = {name: np.concatenate([each[name] for each in several]) for name in several[0]}
+        ends = list(itertools.accumulate(map(_rows, several)))
+        sizes = batch_sizes(ends[-1], self._most, model.input_spec)
+        run = [model.infer(feeds) for feeds in _pieces(together, sizes)]
+        outputs = {name: np.concatenate([each[name] for each in run]) for name in run[0]}
+        return _pieces(outputs, [end - start for start, end in zip([0, *ends], ends)])
 
     def _done(self, part: _Part, result: object) -> None:
         with self._changed:
@@ -275,15 +286,11 @@ def largest_batch(model: Model) -> int:
     return default_batch_size(model.card.input, model.device) if is_free else 1
 
 
-def _batched(model: Model, several: Sequence[Feeds]) -> Iterable[Outputs]:
-    """Return the outputs of each of several feeds, which have the same shapes but for the batch."""
-    if len(several) == 1:
-        return [model.infer(dict(several[0]))]
-    together = model.infer({name: np.concatenate([each[name] for each in several]) for name in several[0]})
-    ends = list(itertools.accumulate(map(_rows, several)))
-    starts = [0, *ends[:-1]]
+def _pieces(arrays: Mapping[str, np.ndarray], sizes: Sequence[int]) -> list[dict[str, np.ndarray]]:
+    """Return arrays cut along the batch."""
+    ends = list(itertools.accumulate(sizes))
     return [
-        {name: values[start:end] for name, values in together.items()} for start, end in zip(starts, ends)
+        {name: values[end - size : end] for name, values in arrays.items()} for size, end in zip(sizes, ends)
     ]
 
 

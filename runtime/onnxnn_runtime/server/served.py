@@ -13,7 +13,7 @@ import numpy as np
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.errors import OnnxnnError
 from onnxnn_runtime.loading import load
-from onnxnn_runtime.session.providers import num_threads
+from onnxnn_runtime.session.cores import num_threads
 
 from .lanes import Lanes
 from .metrics import Metrics
@@ -146,14 +146,16 @@ class Served:
     def _load(self) -> list[Model]:
         """Open the file: for a lane that works alone, and on a processor for several at once."""
         settings = self._settings
-        models = [load(self.path, device=settings.device, threads=settings.threads)]
+        device, threads, low_memory = settings.device, settings.threads, settings.low_memory
+        models = [load(self.path, device=device, threads=threads, low_memory=low_memory)]
         if self._count(models) > 1:
             models.append(load(self.path, device="cpu", threads=1))
         return models
 
     def _count(self, models: Sequence[Model]) -> int:
         """Return how many lanes a model has."""
-        return (self._settings.threads or num_threads()) if models[0].device == "cpu" else 1
+        is_several = models[0].device == "cpu" and not self._settings.low_memory
+        return (self._settings.threads or num_threads()) if is_several else 1
 
     def _lanes(self, models: Sequence[Model]) -> Lanes:
         settings = self._settings

@@ -47,6 +47,7 @@ class ServerSettings:
         gallery: The folder of the gallery that `/search` looks in.
         device: Where models run, as for `load`.
         threads: Processor cores that models may use; None takes all.
+        low_memory: Whether memory counts more than time, as for `load`; one request runs at a time.
         reload_interval: Seconds between looks whether a file has changed; 0 never looks.
         access_log: Whether each request is logged, as a line of JSON on stdout.
 
@@ -71,6 +72,7 @@ class ServerSettings:
     gallery: str | None = None
     device: str = "auto"
     threads: int | None = None
+    low_memory: bool = False
     reload_interval: float = 2.0
     access_log: bool = True
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Callable, Generator, Iterable, Mapping, Sequen
 import numpy as np
 
 from onnxnn_runtime.arrays.conversion import too_small
-from onnxnn_runtime.arrays.numbers import check_integer
 from onnxnn_runtime.card.card import Axis, InputSpec, ModelCard
 from onnxnn_runtime.errors import InputError, OnnxnnError
 from onnxnn_runtime.inputs.folders import Skipped
@@ -24,13 +23,15 @@ from onnxnn_runtime.inputs.samples import find_samples
 from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.shorten import printable
 
+from .cores import is_limited, num_threads
 from .failures import cannot_load, cannot_run
 from .feeds import DTYPES, as_samples, check_divisor, check_feed
 from .forks import generation
 from .onnxfile import FileFacts
-from .pipeline import Batch, default_batch_size, in_chunks, read_chunk
+from .pipeline import Batch, batch_sizes, default_batch_size, in_chunks, read_chunk
 from .promises import Promises
-from .providers import Placement, TimeLimitError, create_session, num_threads, run
+from .providers import Placement, TimeLimitError, create_session, run
+from .resources import FEW, Resources
 from .states import Described, cache_of, check_states
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 _MANY = 64
 """From this many inputs on, the second session pays for the time that creating it takes."""
-
-_MOST_THREADS = 1024
 
 ENDLESS_SECONDS = 8.0
 """How long one run may take, where no timeout is given, of a graph with a loop that may run forever."""
@@ -56,14 +55,13 @@ class Engine:
         name: What errors call it.
         facts: What `inspect` found in it.
         placement: What `place` decided.
-        threads: Processor cores to use; None takes all that this process may use.
         card: What the file says about itself; None without a card. States begin with zeros where nothing is
             fed.
-        timeout: Seconds that one run may take; None sets no limit, but for loops that may run forever.
+        resources: How much it may take.
 
     Raises:
         CardError: The graph has other states or outputs.
-        InputError: ONNX Runtime cannot load the model, or `threads` is no integer from 1.
+        InputError: ONNX Runtime cannot load the model.
         DeviceError: The device was asked for explicitly and does not start.
     """
 
@@ -73,20 +71,21 @@ class Engine:
         name: str,
         facts: FileFacts,
         placement: Placement,
-        threads: int | None = None,
-        card: ModelCard | None = None,
-        timeout: float | None = None,
+        card: ModelCard | None,
+        resources: Resources,
     ) -> None:
         self._read = read
         self._name = name
         self._facts = facts
         self._placement = placement
         self._single: Session | None = None
-        self._timeout = ENDLESS_SECONDS if timeout is None and facts.endless else timeout
-        if threads is not None:
-            check_integer("threads", threads, highest=_MOST_THREADS)
+        self._timeout = ENDLESS_SECONDS if resources.timeout is None and facts.endless else resources.timeout
+        self._low_memory, threads = resources.low_memory, resources.threads
+        if threads is None and self._low_memory:
+            threads = min(FEW, num_threads())
         self._threads = num_threads() if threads is None else int(threads)
-        self._width = 0 if threads is None else self._threads
+        # 0: ONNX Runtime takes as many as it finds cores, whatever limits this process.
+        self._width = 0 if threads is None and not is_limited() else self._threads
         self._generation = generation()
         self._session, self.device = self._begin()
         try:
@@ -274,7 +273,7 @@ class Engine:
                 inputs=inputs,
             )
         if batch_size is None:
-            batch_size = default_batch_size(spec, self.device)
+            batch_size = 1 if self._low_memory else default_batch_size(spec, self.device)
         skipped: list[Skipped] = []
         samples = find_samples(source, spec, skipped, errors)
         total = len(samples) if isinstance(samples, Sequence) else None
@@ -302,14 +301,16 @@ class Engine:
         batch_size: int,
     ) -> Generator[tuple[list[str], np.ndarray, list[Skipped]], None, None]:
         def infer(batch: Batch) -> tuple[list[str], np.ndarray]:
-            return batch.names, self._in_batches(session, self.arrays[0], batch.array, output)
+            sizes = batch_sizes(len(batch.array), batch_size, spec)
+            return batch.names, self._in_batches(session, self.arrays[0], batch.array, output, sizes)
 
         def work(chunk: list[Sample]) -> tuple[Iterable[tuple[list[str], np.ndarray]], list[Skipped]]:
             read, broken = read_chunk(chunk, spec, errors)
             results = map(infer, read)  # a shared session runs them one by one, when they are asked for
             return results if shared else list(results), broken
 
-        with closing(in_chunks(work, samples, spec, batch_size, self._threads)) as ahead:
+        workers = 1 if self._low_memory else self._threads
+        with closing(in_chunks(work, samples, spec, batch_size, workers)) as ahead:
             for results, broken in ahead:
                 for names, values in results:
                     yield names, values, broken
@@ -317,11 +318,14 @@ class Engine:
                 if broken:
                     yield [], np.zeros((0, 0), np.float32), broken
 
-    def _in_batches(self, session: Session, feed: str, array: np.ndarray, output: str) -> np.ndarray:
+    def _in_batches(
+        self, session: Session, feed: str, array: np.ndarray, output: str, sizes: Sequence[int]
+    ) -> np.ndarray:
         """Run samples, in a graph of a fixed batch as many at once as it takes; the last one fills it up."""
-        size = self._fixed_batch or len(array)
+        if self._fixed_batch:
+            sizes = [self._fixed_batch] * -(-len(array) // self._fixed_batch)
         results = []
-        for start in range(0, len(array), size):
+        for start, size in zip(itertools.accumulate((0, *sizes)), sizes):
             part = array[start : start + size]
             count = len(part)
             if count < size:
@@ -332,7 +336,7 @@ class Engine:
 
     def _for_many(self) -> Session:
         """Return the session that several threads run at once, or the first one where it is as good."""
-        if self._threads == 1 or self.device != "cpu":
+        if self._threads == 1 or self.device != "cpu" or self._low_memory:
             return self._session
         if self._single is None:  # without a lock, which a fork could leave held: at worst two are made
             created = self._create(1)
@@ -344,7 +348,7 @@ class Engine:
         if data is None:
             return None
         try:
-            return create_session(data, self._placement, threads)
+            return create_session(data, self._placement, threads, self._low_memory)
         except (OnnxnnError, MemoryError) as error:
             if isinstance(error, OnnxnnError):
                 raise

@@ -22,8 +22,8 @@ from onnxnn_runtime.inputs.options import ReadOptions
 from onnxnn_runtime.inputs.reading import Sample, read_sample
 from onnxnn_runtime.inputs.samples import find_samples
 
+from .cores import num_threads
 from .forks import generation
-from .providers import num_threads
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -101,8 +101,30 @@ def default_batch_size(spec: InputSpec, device: str = "cpu") -> int:
         spec: What the model takes.
         device: Where it runs: "cpu", "cuda:0", ...
     """
-    is_large = spec.kind in ("image", "array")
-    return PER_WORKER if is_large and device == "cpu" else ON_DEVICE
+    return PER_WORKER if _is_large(spec) and device == "cpu" else ON_DEVICE
+
+
+def batch_sizes(count: int, most: int, spec: InputSpec) -> list[int]:
+    """Return how many of several inputs run together, one batch after the other.
+
+    ONNX Runtime keeps what it sets up for a shape: a plan of the memory, and on a GPU the fastest algorithms,
+    which it tries out. So images and arrays come in batches of `most`, and what is left in powers of two.
+    Other inputs are small, and their length differs anyhow.
+
+    Args:
+        count: The inputs, at least 1.
+        most: How many run together at most.
+        spec: What the model takes.
+    """
+    if not _is_large(spec):
+        return [count]
+    full, rest = divmod(count, most)
+    powers = [1 << bit for bit in reversed(range(rest.bit_length()))]
+    return [most] * full + [power for power in powers if rest & power]
+
+
+def _is_large(spec: InputSpec) -> bool:
+    return spec.kind in ("image", "array")
 
 
 def read_chunk(chunk: Iterable[Sample], spec: InputSpec, errors: str) -> tuple[list[Batch], list[Skipped]]:

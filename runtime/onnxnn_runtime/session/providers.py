@@ -94,13 +94,6 @@ def offers_cuda() -> bool:
     return _CUDA in onnxruntime().get_available_providers()
 
 
-def num_threads() -> int:
-    """Return how many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def place(device: str = "auto") -> Placement:
     """Decide which providers a device name means on this machine.
 
@@ -135,13 +128,17 @@ def place(device: str = "auto") -> Placement:
     return Placement(device, (cuda, _CPU), device != "auto")
 
 
-def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Session, str]:
+def create_session(
+    data: bytes, placement: Placement, threads: int, low_memory: bool = False
+) -> tuple[Session, str]:
     """Create an ONNX Runtime session from a model's bytes, and say where it runs.
 
     Args:
         data: The whole ONNX file, so that no path inside it is ever followed.
         placement: What `place` decided.
         threads: Threads that work on one operator; 0 lets ONNX Runtime choose.
+        low_memory: Without an arena, which keeps what a run took; without plans of the memory of a run; and
+            without a second copy of the weights in blocks of channels, which makes networks faster on x86.
 
     Returns:
         The session and the device that it really uses: "cpu", "cuda:0", ...
@@ -156,7 +153,11 @@ def create_session(data: bytes, placement: Placement, threads: int) -> tuple[Ses
     options.log_severity_level = 4  # what fails becomes an error of ours, which says it
     # Not the format that it would take for its own by four bytes, which no check has read.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    session = _session(module, data, options, placement)
+    more: dict[str, Any] = {}
+    if low_memory:
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+        more["disabled_optimizers"] = ["NchwcTransformer"]
+    session = _session(module, data, options, placement, more)
     outlive(session)
     # ONNX Runtime's Python class would move to another device in silence when one fails in the middle of
     # its work, and keeps a copy of the whole file for that.
@@ -216,13 +217,16 @@ def run(
         ended.set()
 
 
-def _session(module: ModuleType, data: bytes, options: object, placement: Placement) -> Any:
+def _session(
+    module: ModuleType, data: bytes, options: object, placement: Placement, more: Mapping[str, Any]
+) -> Any:
+    """Create a session; `more` holds further arguments of ONNX Runtime's class."""
     providers = list(placement.providers)
     if len(providers) == 1:
-        return module.InferenceSession(data, sess_options=options, providers=providers)
+        return module.InferenceSession(data, sess_options=options, providers=providers, **more)
     _load_cuda(module)
     try:
-        return module.InferenceSession(data, sess_options=options, providers=providers)
+        return module.InferenceSession(data, sess_options=options, providers=providers, **more)
     except Exception as error:
         if placement.explicit:
             raise DeviceError.coded(
@@ -232,7 +236,7 @@ def _session(module: ModuleType, data: bytes, options: object, placement: Placem
                 reason=first_line(error),
             ) from error
         # "auto": the processor runs everything that CUDA runs; a broken file fails there again.
-        return module.InferenceSession(data, sess_options=options, providers=[_CPU])
+        return module.InferenceSession(data, sess_options=options, providers=[_CPU], **more)
 
 
 def _load_cuda(module: ModuleType) -> None:

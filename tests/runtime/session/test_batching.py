@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from onnxnn_runtime.session import engine
-from onnxnn_runtime.session.pipeline import ON_DEVICE, PER_WORKER, batches, default_batch_size
+from onnxnn_runtime.session.pipeline import (
+    ON_DEVICE,
+    PER_WORKER,
+    batch_sizes,
+    batches,
+    default_batch_size,
+)
 from PIL import Image
 
 
@@ -60,3 +66,29 @@ def test_batches_follow_the_same_rule(open_model, tmp_path):
         Image.new("RGB", (5, 5)).save(str(tmp_path / f"{i}.png"))
     spec = open_model("image_classifier").input_spec
     assert [len(batch.names) for batch in batches(tmp_path, spec)] == [PER_WORKER] * 3
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "expected"),
+    [
+        (1, 2, [1]),
+        (2, 2, [2]),
+        (32, 32, [32]),
+        (31, 32, [16, 8, 4, 2, 1]),
+        (13, 10, [10, 2, 1]),
+        (6, 3, [3, 3]),
+    ],
+)
+def test_images_run_in_a_few_fixed_sizes(open_model, count, most, expected):
+    assert batch_sizes(count, most, open_model("image_classifier").input_spec) == expected
+    assert batch_sizes(count, most, open_model("table").input_spec) == [count]
+
+
+def test_sizes_beyond_the_batch_size_are_powers_of_two_whatever_the_number(open_model, monkeypatch):
+    model = open_model("image_classifier", threads=1, device="cpu")
+    images = [np.full((6, 6, 3), 6 * i, np.uint8) for i in range(23)]
+    alone = np.concatenate([model.embed(each) for each in images])
+    sizes = sizes_run(model, monkeypatch)
+    for count in range(1, len(images) + 1):
+        np.testing.assert_allclose(model.embed(images[:count], batch_size=10), alone[:count], atol=1e-6)
+    assert set(sizes) == {1, 2, 4, 8, 10}

@@ -164,7 +164,7 @@ def test_the_commands_answer_or_say_what_was_found(name, command, tmp_path, monk
     monkeypatch.setattr(sys, "stdout", out)
     try:
         if command == "verify":
-            verify(str(path), checkpoint=None, device="cpu", as_json=True)
+            verify(str(path), checkpoint=None, device="cpu", low_memory=False, as_json=True)
         else:
             info(str(path), as_json=True)
     except typer.Exit:
