@@ -39,7 +39,8 @@ CALLS = {
     "Files": ("save", "load", "convert", "export", onnxnn.pth_info),
     "Running a file with onnxnn_runtime": (
         rt.load, rt.Model.predict, rt.Model.infer, rt.Model.embed, rt.Model.embed_named,
-        rt.Model.embed_stream, rt.Model.generate, rt.Model.decoder, rt.Model.sample, rt.Model.interpolate,
+        rt.Model.embed_stream, rt.Model.stream, rt.Model.generate, rt.Model.decoder, rt.Model.sample,
+        rt.Model.interpolate,
         rt.get_similarity, rt.Preprocess,
     ),
 }  # fmt: skip

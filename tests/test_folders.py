@@ -68,6 +68,7 @@ FOLDERS = {
             "similarity",
             "opening",
             "embedding",
+            "streaming",
             "model",
             "loading",
             "gallery",

@@ -33,7 +33,7 @@ Scripts for BaseNN give the options of `LoadOptions` by place, in an order that 
 `Embedder` has no progress to report, and the files of `embed_files` have no order of channels.
 """
 
-FOR_CHECKERS = {"NumberOptions": "Numbers", "ReadOptions": "Reading"}
+FOR_CHECKERS = {"NumberOptions": "Numbers", "ReadOptions": "Reading", "StreamOptions": "Streaming"}
 """Classes whose fields calls take by name -> the same fields for type checkers, which cannot derive them."""
 
 PUBLIC = (

@@ -41,6 +41,7 @@ if _TYPE_CHECKING:
     from .gallery.index_facts import IndexFacts
     from .gallery.results import Changes, Classification, Match, Matches
     from .similarity import get_similarity
+    from .streaming import FrameResult
     from .verification import VerificationReport, verify
 
 # A folder that was left by an uninstalled package is found, but without an origin.
@@ -65,6 +66,7 @@ __all__ = [
     "DiffusionSpec",
     "Embeddings",
     "ExportError",
+    "FrameResult",
     "Gallery",
     "IndexFacts",
     "InputError",
@@ -99,6 +101,7 @@ _LAZY = {
     "Changes": "gallery.results",
     "Classification": "gallery.results",
     "DiffusionSpec": "card.diffusion",
+    "FrameResult": "streaming",
     "Gallery": "gallery.gallery",
     "IndexFacts": "gallery.index_facts",
     "Match": "gallery.results",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Callable, Iterator, Mapping, Tuple, overload
+from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, Tuple, overload
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from .card.card import Axis, InputSpec, ModelCard
 from .card.words import kind_name
 from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
 from .inputs.folders import warn_of
-from .inputs.options import ReadOptions
+from .inputs.options import ReadOptions, StreamOptions
 from .inputs.whole import by_name, check_target, check_values, only_input
 from .messages.catalogue import gettext
 from .messages.suggestions import MODEL_ATTRIBUTES, MODEL_OPTIONS
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from .diffusion.options import SamplingOptions
     from .generation.options import Generated, GenerationOptions
     from .generation.seq2seq import Follow
-    from .inputs.options import Reading
+    from .inputs.options import Reading, Streaming
     from .session.engine import Engine
     from .session.onnxfile import FileFacts
+    from .streaming import FrameResult
 
 
 def _generation_options() -> type[GenerationOptions]:
@@ -364,6 +365,34 @@ class Model:
         """
         asked = ReadOptions(**options)
         return reported(self._embed(inputs, normalize, asked), asked)
+
+    @takes_by_name(StreamOptions)
+    def stream(self, frames: Iterable[object], **options: Unpack[Streaming]) -> Iterator[FrameResult]:
+        """Predict or embed the frames of a camera, the newest one each time, for as long as it runs.
+
+            for found in model.stream(frames_of(camera), channel_order="bgr"):
+                print(found.index, found.prediction.label, found.dropped)
+
+        A thread takes the frames; what the camera raises is raised in the loop. Leaving the loop, or
+        `close()` of what is returned, ends the thread with the next frame, and closes a generator of
+        frames, which can release its camera in a `finally`. Each frame must be an array of its own.
+
+        Args:
+            frames: Yields one frame after the other: arrays, PIL images, bytes of a file, or other inputs.
+            drop, k, normalize, call: See `onnxnn_runtime.inputs.options.StreamOptions`.
+            errors, channel_order: See `onnxnn_runtime.inputs.options.StreamOptions`.
+
+        Returns:
+            Yields a `FrameResult` for each frame that was not dropped.
+
+        Raises:
+            CardError: The file has no card, or it neither predicts nor embeds.
+            InputError: An option is wrong, or a frame is broken and `errors` is "raise".
+        """
+        from .streaming import stream  # here, so that models without a camera open without it
+
+        asked = StreamOptions(**options)
+        return stream(self._engine, self.name, self._require_card("stream"), frames, asked)
 
     def _embed_all(self, inputs: object, normalize: bool, options: ReadOptions) -> Embeddings:
         parts = self._embed(inputs, normalize, options)

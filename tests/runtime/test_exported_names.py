@@ -24,6 +24,7 @@ NAMES = {
         "DiffusionSpec",
         "Embeddings",
         "ExportError",
+        "FrameResult",
         "Gallery",
         "IndexFacts",
         "InputError",

@@ -24,6 +24,16 @@ if TYPE_CHECKING:
         progress: Progress | None
         channel_order: str | None
 
+    class Streaming(TypedDict, total=False):
+        """The options of `StreamOptions` for type checkers."""
+
+        drop: bool | None
+        k: int
+        normalize: bool
+        call: str | None
+        errors: str
+        channel_order: str | None
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -46,12 +56,7 @@ class ReadOptions:
     channel_order: str | None = None
 
     def __post_init__(self) -> None:
-        if not is_one_of(self.errors, ("raise", "skip")):
-            raise InputError.coded(
-                "E-INPUT-06",
-                "errors={errors}: expected 'raise' or 'skip'.",
-                errors=shortened(self.errors),
-            )
+        _check_errors(self.errors)
         if self.batch_size is not None:
             check_integer("batch_size", self.batch_size)
         if self.progress is not None and not callable(self.progress):
@@ -66,3 +71,52 @@ class ReadOptions:
         """Say how many inputs are done, and of how many."""
         if self.progress is not None:
             self.progress(done, total)
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """How the frames of a stream are taken and run.
+
+    Args:
+        drop: Whether frames are dropped that came while the model worked on another one; None drops them
+            where the number of frames is not known, as a camera's, and none of a list.
+        k: How many of the best classes stand in `Prediction.top`.
+        normalize: Scale each vector to length 1.
+        call: "predict" or "embed"; None predicts, and embeds where the model only has feature vectors.
+        errors: "raise" stops at a broken frame; "skip" leaves it out and counts it.
+        channel_order: "rgb", or "bgr" where frames hold blue first, as OpenCV's do; None takes what the card
+            says.
+
+    Raises:
+        InputError: `drop`, `k`, `call` or `errors` is none of these.
+    """
+
+    drop: bool | None = None
+    k: int = 1
+    normalize: bool = False
+    call: str | None = None
+    errors: str = "raise"
+    channel_order: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_errors(self.errors)
+        check_integer("k", self.k)
+        if self.call is not None and not is_one_of(self.call, ("predict", "embed")):
+            raise InputError.coded(
+                "E-INPUT-06",
+                "call={call}: expected 'predict', 'embed', or None to choose.",
+                call=shortened(self.call),
+            )
+        if self.drop not in (None, True, False):
+            raise InputError.coded(
+                "E-INPUT-06",
+                "drop={drop}: expected True, False, or None to choose.",
+                drop=shortened(self.drop),
+            )
+
+
+def _check_errors(errors: object) -> None:
+    if not is_one_of(errors, ("raise", "skip")):
+        raise InputError.coded(
+            "E-INPUT-06", "errors={errors}: expected 'raise' or 'skip'.", errors=shortened(errors)
+        )

@@ -34,7 +34,7 @@ from .reading import Sample
 
 
 def find_samples(
-    source: object, spec: InputSpec, skipped: list[Skipped], errors: str = "raise"
+    source: object, spec: InputSpec, skipped: list[Skipped], errors: str = "raise", name: str = "input[0]"
 ) -> Sequence[Sample] | Iterator[Sample]:
     """List the samples of whatever was given, in order, without reading images.
 
@@ -50,6 +50,7 @@ def find_samples(
         spec: What the model takes.
         skipped: Files of folders that are no images are added to it, and what `errors` leaves out.
         errors: "raise" stops at a file or folder that cannot be read; "skip" leaves it out.
+        name: What messages call a single thing that is given.
 
     Returns:
         A sequence, or an iterator where `source` is one.
@@ -60,7 +61,7 @@ def find_samples(
     finder = _Finder(spec, skipped, errors)
     if isinstance(source, Iterator) and not is_file_object(source):
         return finder.each(source)
-    return list(finder.find(source, "input[0]"))
+    return list(finder.find(source, name))
 
 
 class _Finder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -153,11 +154,9 @@ def create_session(
     options.log_severity_level = 4  # what fails becomes an error of ours, which says it
     # Not the format that it would take for its own by four bytes, which no check has read.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    more: dict[str, Any] = {}
     if low_memory:
         options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-        more["disabled_optimizers"] = ["NchwcTransformer"]
-    session = _session(module, data, options, placement, more)
+    session = _session(module, data, options, placement, ("NchwcTransformer",) if low_memory else ())
     outlive(session)
     # ONNX Runtime's Python class would move to another device in silence when one fails in the middle of
     # its work, and keeps a copy of the whole file for that.
@@ -218,15 +217,18 @@ def run(
 
 
 def _session(
-    module: ModuleType, data: bytes, options: object, placement: Placement, more: Mapping[str, Any]
+    module: ModuleType, data: bytes, options: object, placement: Placement, disabled: Sequence[str]
 ) -> Any:
-    """Create a session; `more` holds further arguments of ONNX Runtime's class."""
+    """Create a session without some of ONNX Runtime's optimizers."""
+    create = functools.partial(module.InferenceSession, data, sess_options=options)
+    if disabled:
+        create = functools.partial(create, disabled_optimizers=list(disabled))
     providers = list(placement.providers)
     if len(providers) == 1:
-        return module.InferenceSession(data, sess_options=options, providers=providers, **more)
+        return create(providers=providers)
     _load_cuda(module)
     try:
-        return module.InferenceSession(data, sess_options=options, providers=providers, **more)
+        return create(providers=providers)
     except Exception as error:
         if placement.explicit:
             raise DeviceError.coded(
@@ -236,7 +238,7 @@ def _session(
                 reason=first_line(error),
             ) from error
         # "auto": the processor runs everything that CUDA runs; a broken file fails there again.
-        return module.InferenceSession(data, sess_options=options, providers=[_CPU], **more)
+        return create(providers=[_CPU])
 
 
 def _load_cuda(module: ModuleType) -> None:
