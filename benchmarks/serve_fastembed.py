@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 import onnxnn_runtime as rt
 from embed_common import FASTEMBED_NAME, make_files, make_model, write_for_fastembed
-from onnxnn_runtime.session.providers import num_threads
+from onnxnn_runtime.session.cores import num_threads
 from quick import QUICK, quick_or
 from serve_common import server
 from serve_load import check, load
