@@ -1,4 +1,4 @@
-"""The examples with cameras run, on cameras and a screen that tests make up."""
+"""The examples with cameras run, on cameras and a display that tests make up."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ def test_the_opencv_camera(run, options):
     assert "OSError: the camera gives no image" in done.stderr
 
 
-def test_the_screen_of_the_unihiker(run):
-    done = run("unihiker_screen.py", cv2=CV2, unihiker=UNIHIKER)
+def test_the_display_of_the_unihiker(run):
+    done = run("unihiker_display.py", cv2=CV2, unihiker=UNIHIKER)
     lines = done.stdout.splitlines()
     assert set(lines[::2]) == {"image RGB 240 320 255 0 0"}
     assert {line[:9] for line in lines[1::2]} == {"text red "}

@@ -1,4 +1,4 @@
-"""Show on the screen of a UNIHIKER what its camera sees: python unihiker_screen.py pets.onnx
+"""Show on the display of a UNIHIKER what its camera sees: python unihiker_display.py pets.onnx
 
 Needs onnxnn-runtime, and opencv-python and unihiker, which the board brings. Press Ctrl-C to end.
 """
@@ -12,8 +12,8 @@ import onnxnn_runtime as rt
 from PIL import Image, ImageOps
 from unihiker import GUI
 
-SCREEN = (240, 320)
-"""Width and height of the screen, upright."""
+DISPLAY = (240, 320)
+"""Width and height of the display, upright."""
 
 
 def frames_of(camera):
@@ -34,12 +34,12 @@ def main():
     camera = cv2.VideoCapture(0)
     camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest image, not one that has waited
     gui = GUI()
-    shown = gui.draw_image(x=0, y=0, w=SCREEN[0], h=SCREEN[1], image=Image.new("RGB", SCREEN))
+    shown = gui.draw_image(x=0, y=0, w=DISPLAY[0], h=DISPLAY[1], image=Image.new("RGB", DISPLAY))
     text = gui.draw_text(x=4, y=290, text="", color="white", font_size=16)
     try:
         for found in model.stream(frames_of(camera)):
             said = found.prediction
-            shown.config(image=ImageOps.fit(found.frame, SCREEN))
+            shown.config(image=ImageOps.fit(found.frame, DISPLAY))
             text.config(text=f"{said.label} {said.score:.2f}")
     except KeyboardInterrupt:
         pass
