@@ -67,6 +67,7 @@ FOLDERS = {
             "results",
             "similarity",
             "opening",
+            "opened",
             "embedding",
             "streaming",
             "model",

@@ -10,21 +10,19 @@ import numpy as np
 from .api.calls import checked_class
 from .api.options import takes_by_name, takes_late
 from .arrays.numbers import check_integer
-from .card.card import Axis, InputSpec, ModelCard
-from .card.words import kind_name
+from .card.card import ModelCard
 from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
 from .inputs.folders import warn_of
 from .inputs.options import ReadOptions, StreamOptions
 from .inputs.whole import by_name, check_target, check_values, only_input
-from .messages.catalogue import gettext
 from .messages.suggestions import MODEL_ATTRIBUTES, MODEL_OPTIONS
-from .opening import Opening, require_card
+from .opened import Opened
+from .opening import Opening
 from .results import Embeddings, Predictions, check_predicts, prediction
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .card.kind import ModelKind
     from .diffusion.options import SamplingOptions
     from .generation.options import Generated, GenerationOptions
     from .generation.seq2seq import Follow
@@ -51,7 +49,7 @@ _Opening = Tuple[Callable[[Opening], "Model"], Opening]
 
 
 @checked_class(MODEL_ATTRIBUTES, MODEL_OPTIONS)
-class Model:
+class Model(Opened):
     """A model that `load` opened.
 
     It can be pickled, copied and sent to other processes, where it is opened again from its path or bytes.
@@ -65,63 +63,12 @@ class Model:
     def __init__(
         self, name: str, facts: FileFacts, card: ModelCard | None, engine: Engine, opening: _Opening
     ) -> None:
-        self.name = name
-        self.facts = facts
-        self.card = card
-        self._engine = engine
+        super().__init__(name, facts, card, engine)
         self._opening = opening
 
     def __reduce__(self) -> tuple[Callable[[Opening], Model], tuple[Opening]]:
         reopen, opening = self._opening
         return reopen, (opening,)
-
-    @property
-    def device(self) -> str:
-        """Where the model really runs: "cpu" or "cuda:0"."""
-        return self._engine.device
-
-    @property
-    def fingerprint(self) -> str:
-        """The SHA-256 of the graph and its weights, 64 hexadecimal digits; the card does not count.
-
-        Vectors belong together where this is the same.
-        """
-        return self._engine.fingerprint()
-
-    @property
-    def inputs(self) -> dict[str, tuple[str, tuple[Axis, ...]]]:
-        """Each graph input's type and shape, e.g. {"input": ("float32", ("batch", 3, 224, 224))}."""
-        return self._engine.inputs
-
-    @property
-    def outputs(self) -> dict[str, tuple[str, tuple[Axis, ...]]]:
-        """Each graph output's type and shape."""
-        return self._engine.outputs
-
-    def __repr__(self) -> str:
-        card = self.card
-        kind = "" if card is None else f"{kind_name(card.input.kind)} -> {kind_name(card.output.kind)}"
-        return gettext(
-            "<Model {name}: {kind}, on {device}>",
-            name=self.name,
-            kind=kind or gettext("no card"),
-            device=self.device,
-        )
-
-    def _repr_html_(self) -> str:
-        from .messages.html import table
-
-        rows = [(gettext("input"), name, kind, shape) for name, (kind, shape) in self.inputs.items()]
-        rows += [(gettext("output"), name, kind, shape) for name, (kind, shape) in self.outputs.items()]
-        headings = ("", gettext("name"), gettext("type"), gettext("shape"))
-        return table(repr(self)[1:-1], headings, rows)
-
-    @property
-    def kind(self) -> ModelKind:
-        """What the model does: `kind.does` says whether it classifies, embeds, generates or samples."""
-        from .card.kind import ModelKind  # here, so that the package is imported faster
-
-        return ModelKind(self.card, self.inputs, self.outputs)
 
     @overload
     def infer(self, x: Mapping[str, object]) -> dict[str, np.ndarray]: ...  # type: ignore[overload-overlap]
@@ -404,15 +351,3 @@ class Model:
 
     def _vector_output(self) -> str:
         return vector_output(self._require_card("embed"), self.outputs, self.name)
-
-    def _require_card(self, what: str) -> ModelCard:
-        return require_card(self.card, self.name, what)
-
-    @property
-    def input_spec(self) -> InputSpec:
-        """What the card says about the input.
-
-        Raises:
-            CardError: The file has no card.
-        """
-        return self._require_card("input_spec").input

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Callable, Generator, Iterable, Mapping, Sequen
 import numpy as np
 
 from onnxnn_runtime.arrays.conversion import too_small
-from onnxnn_runtime.card.card import Axis, InputSpec, ModelCard
+from onnxnn_runtime.card.card import InputSpec, ModelCard
 from onnxnn_runtime.errors import InputError, OnnxnnError
 from onnxnn_runtime.inputs.folders import Skipped
 from onnxnn_runtime.inputs.reading import Sample
@@ -25,20 +25,21 @@ from onnxnn_runtime.messages.shorten import printable
 
 from .cores import is_limited, num_threads
 from .failures import cannot_load, cannot_run
-from .feeds import DTYPES, as_samples, check_divisor, check_feed
+from .feeds import as_samples, check_divisor, check_feed
 from .forks import generation
 from .onnxfile import FileFacts
 from .pipeline import Batch, batch_sizes, default_batch_size, in_chunks, read_chunk
 from .promises import Promises
 from .providers import Placement, TimeLimitError, create_session, run
 from .resources import FEW, Resources
-from .states import Described, cache_of, check_states
+from .signature import check_readable, described, fixed_batch
+from .states import cache_of, check_states
 
 if TYPE_CHECKING:
     from onnxnn_runtime.generation.generate import Step
     from onnxnn_runtime.generation.seq2seq import Begin
 
-    from .providers import NodeArg, Session
+    from .providers import Session
 
 _MANY = 64
 """From this many inputs on, the second session pays for the time that creating it takes."""
@@ -88,16 +89,7 @@ class Engine:
         self._width = 0 if threads is None and not is_limited() else self._threads
         self._generation = generation()
         self._session, self.device = self._begin()
-        try:
-            self.inputs = {each.name: _describe(each) for each in self._session.get_inputs()}
-            outputs = {each.name: _describe(each) for each in self._session.get_outputs()}
-            optional = {each.name: _describe(each) for each in self._session.get_overridable_initializers()}
-        except UnicodeDecodeError as error:
-            raise InputError.coded(
-                "E-MODEL-01",
-                "{name}: expected names of UTF-8 text in its graph, got other bytes. Export it again.",
-                name=name,
-            ) from error
+        self.inputs, outputs, optional = described(self._session, name)
         self._cache = {} if card is None else cache_of(self.inputs, optional, outputs)
         hidden = {f"next_{state}" for state in self._cache}
         self.outputs = {name: each for name, each in outputs.items() if name not in hidden}
@@ -107,7 +99,7 @@ class Engine:
         self.arrays = [each for each in self.inputs if each not in held]
         if card is not None:
             check_states(name, self._states, self.inputs, self.outputs)
-        self._fixed_batch = _fixed_batch(self.arrays, self.inputs)
+        self._fixed_batch = fixed_batch(self.arrays, self.inputs)
         self._promises = Promises(name, card, self.outputs, self._fixed_batch)
 
     def _begin(self) -> tuple[Session, str]:
@@ -361,16 +353,7 @@ class Engine:
     def _run(
         self, session: Session, feeds: dict[str, np.ndarray], outputs: Sequence[str]
     ) -> list[np.ndarray]:
-        for name in outputs:
-            if name in self.outputs and self.outputs[name][0] in _UNREADABLE:
-                raise InputError.coded(
-                    "E-MODEL-03",
-                    "{name}: its output {output} is {type}, which NumPy does not have. Add a Cast to "
-                    "float32 after it.",
-                    name=self._name,
-                    output=repr(printable(name, 80)),
-                    type=self.outputs[name][0],
-                )
+        check_readable(self._name, self.outputs, outputs)
         for name in self._facts.divisors:
             if name in feeds:
                 check_divisor(name, feeds[name])
@@ -386,17 +369,3 @@ class Engine:
             ) from error
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
             raise InputError(cannot_run(self._name, self.inputs, feeds, error)) from error
-
-
-_UNREADABLE = [f"tensor({each})" for each in ("bfloat16", "float8e4m3fn", "float8e5m2", "int4", "uint4")]
-"""Types of outputs that ONNX Runtime's Python package cannot return."""
-
-
-def _fixed_batch(arrays: Sequence[str], inputs: Described) -> int | None:
-    """Return how many samples a graph takes at once; None where it takes any number."""
-    shape = inputs[arrays[0]][1] if arrays else ()
-    return shape[0] if shape and isinstance(shape[0], int) and shape[0] > 0 else None
-
-
-def _describe(value: NodeArg) -> tuple[str, tuple[Axis, ...]]:
-    return DTYPES.get(value.type, value.type), tuple(value.shape)

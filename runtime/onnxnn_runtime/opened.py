@@ -1,0 +1,92 @@
+"""What is known of a model that is open: its name, card and graph, and where it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .card.card import Axis, InputSpec, ModelCard
+from .card.words import kind_name
+from .messages.catalogue import gettext
+from .opening import require_card
+
+if TYPE_CHECKING:
+    from .card.kind import ModelKind
+    from .session.engine import Engine
+    from .session.onnxfile import FileFacts
+
+
+class Opened:
+    """The facts of a `Model`, which can be run as well.
+
+    Args:
+        name: The file's path.
+        facts: Versions and metadata of the ONNX file.
+        card: What the file says about itself, or None.
+        engine: Runs the graph.
+    """
+
+    def __init__(self, name: str, facts: FileFacts, card: ModelCard | None, engine: Engine) -> None:
+        self.name = name
+        self.facts = facts
+        self.card = card
+        self._engine = engine
+
+    @property
+    def device(self) -> str:
+        """Where the model really runs: "cpu" or "cuda:0"."""
+        return self._engine.device
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the graph and its weights, 64 hexadecimal digits; the card does not count.
+
+        Vectors belong together where this is the same.
+        """
+        return self._engine.fingerprint()
+
+    @property
+    def inputs(self) -> dict[str, tuple[str, tuple[Axis, ...]]]:
+        """Each graph input's type and shape, e.g. {"input": ("float32", ("batch", 3, 224, 224))}."""
+        return self._engine.inputs
+
+    @property
+    def outputs(self) -> dict[str, tuple[str, tuple[Axis, ...]]]:
+        """Each graph output's type and shape."""
+        return self._engine.outputs
+
+    def __repr__(self) -> str:
+        card = self.card
+        kind = "" if card is None else f"{kind_name(card.input.kind)} -> {kind_name(card.output.kind)}"
+        return gettext(
+            "<Model {name}: {kind}, on {device}>",
+            name=self.name,
+            kind=kind or gettext("no card"),
+            device=self.device,
+        )
+
+    def _repr_html_(self) -> str:
+        from .messages.html import table
+
+        rows = [(gettext("input"), name, kind, shape) for name, (kind, shape) in self.inputs.items()]
+        rows += [(gettext("output"), name, kind, shape) for name, (kind, shape) in self.outputs.items()]
+        headings = ("", gettext("name"), gettext("type"), gettext("shape"))
+        return table(repr(self)[1:-1], headings, rows)
+
+    @property
+    def kind(self) -> ModelKind:
+        """What the model does: `kind.does` says whether it classifies, embeds, generates or samples."""
+        from .card.kind import ModelKind  # here, so that the package is imported faster
+
+        return ModelKind(self.card, self.inputs, self.outputs)
+
+    @property
+    def input_spec(self) -> InputSpec:
+        """What the card says about the input.
+
+        Raises:
+            CardError: The file has no card.
+        """
+        return self._require_card("input_spec").input
+
+    def _require_card(self, what: str) -> ModelCard:
+        return require_card(self.card, self.name, what)
