@@ -13,14 +13,14 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generator, Iterable, Iterator, Sized
+from typing import TYPE_CHECKING, Generator, Iterable, Iterator, Sized, Tuple
 
 import numpy as np
 
 from .api.calls import checked_class
 from .card.card import ModelCard
 from .card.kind import ModelKind
-from .embedding import parts_of, vector_output, vectors_of
+from .embedding import Parts, parts_of, vector_output, vectors_of
 from .errors import InputError
 from .inputs.options import ReadOptions, StreamOptions
 from .inputs.reading import Sample, in_channel_order
@@ -39,8 +39,6 @@ _LOOK = 0.5
 
 _LAST_FRAME = 2.0
 """Seconds that closing waits for a camera to hand out the frame that it is at."""
-
-_ONE = ReadOptions(batch_size=1)
 
 
 @checked_class()
@@ -193,7 +191,7 @@ def stream(
         CardError: The model neither predicts nor embeds.
         InputError: `frames` cannot be iterated.
     """
-    answer = _Answer(engine, name, card, options)
+    answer_of = _Answers(engine, name, card, options)
     if isinstance(frames, (str, bytes)) or not isinstance(frames, Iterable):
         raise InputError.coded(
             "E-INPUT-05",
@@ -202,12 +200,10 @@ def stream(
             frames=shortened(frames),
         )
     drop = not isinstance(frames, Sized) if options.drop is None else options.drop
-    return _results(answer, iter(frames), drop, options.errors)
+    return _results(answer_of, iter(frames), drop)
 
 
-def _results(
-    answer: _Answer, frames: Iterator[object], drop: bool, errors: str
-) -> Generator[FrameResult, None, None]:
+def _results(answer_of: _Answers, frames: Iterator[object], drop: bool) -> Generator[FrameResult, None, None]:
     begun, skipped = time.monotonic(), 0
     source = _Newest(frames) if drop else _InOrder(frames)
     with closing(source):
@@ -215,11 +211,8 @@ def _results(
             taken = source.take()
             if taken is None:
                 return
-            try:
-                said, vector = answer.to(taken)
-            except InputError:
-                if errors == "raise":
-                    raise
+            answer = answer_of(taken)
+            if answer is None:
                 skipped += 1
                 continue
             now = time.monotonic()
@@ -230,41 +223,55 @@ def _results(
                 source.dropped,
                 skipped,
                 taken.frame,
-                said,
-                vector,
+                *answer,
             )
 
 
-class _Answer:
-    """What a model says about a frame."""
+_Answer = Tuple["Prediction | None", "np.ndarray | None"]
+"""The prediction of a frame, or its vector."""
+
+
+class _Answers:
+    """What a model says about each frame."""
 
     def __init__(self, engine: Engine, name: str, card: ModelCard, options: StreamOptions) -> None:
         self._engine = engine
         self._card = card
         self._spec = in_channel_order(card.input, options.channel_order)
         self._options = options
+        self._reading = ReadOptions(errors=options.errors, batch_size=1)
         self._vector = None
         if options.call == "embed" or (options.call is None and ModelKind(card).call == "embed"):
             self._vector = vector_output(card, engine.outputs, name)
         else:
             check_predicts(card, name)
 
-    def to(self, taken: _Taken) -> tuple[Prediction | None, np.ndarray | None]:
-        """Return the prediction or the vector of a frame.
+    def __call__(self, taken: _Taken) -> _Answer | None:
+        """Return what the model says about a frame; None where it is broken and left out.
 
         Raises:
-            InputError: It is no frame, or does not match the model.
+            InputError: It is broken, and `errors` is "raise"; or the graph cannot run.
         """
-        sample, options = self._sample(taken), self._options
-        if self._vector is not None:
-            parts = vectors_of(self._engine, self._spec, sample, self._vector, options.normalize, _ONE)
-        else:
-            parts = parts_of(self._engine, self._spec, sample, next(iter(self._engine.outputs)), _ONE)
-        with closing(parts):
-            values = next(parts)[0].vectors[0]
+        try:
+            sample = self._sample(taken)
+        except InputError:
+            if self._options.errors == "raise":
+                raise
+            return None
+        with closing(self._parts(sample)) as parts:
+            found = next(parts)[0]
+        if found.skipped:
+            return None
+        values = found.vectors[0]
         if self._vector is not None:
             return None, values
-        return prediction(self._card, sample.name, values, options.k), None
+        return prediction(self._card, sample.name, values, self._options.k), None
+
+    def _parts(self, sample: Sample) -> Parts:
+        engine, spec = self._engine, self._spec
+        if self._vector is None:
+            return parts_of(engine, spec, sample, next(iter(engine.outputs)), self._reading)
+        return vectors_of(engine, spec, sample, self._vector, self._options.normalize, self._reading)
 
     def _sample(self, taken: _Taken) -> Sample:
         name = f"frame[{taken.index}]"

@@ -181,12 +181,22 @@ def test_broken_frames_raise_or_are_left_out(model, drop):
     assert [(each.index, each.skipped) for each in found] == [(0, 0), (4, 3)]
 
 
+def test_a_graph_that_fails_is_no_broken_frame(model, monkeypatch):
+    def fails(*arguments):
+        raise RuntimeError("a kernel failed")
+
+    monkeypatch.setattr("onnxnn_runtime.session.engine.run", fails)
+    with pytest.raises(rt.InputError, match="a kernel failed"):
+        list(model.stream([GREEN], errors="skip"))
+
+
 @pytest.mark.parametrize(
     ("frames", "options", "text"),
     [
         (5, {}, r"stream\(frames=5\): expected frames one after the other"),
         ("cat.jpg", {}, r"stream\(frames='cat\.jpg'\): expected frames"),
         ([], {"drop": "yes"}, "drop='yes': expected True, False, or None"),
+        ([], {"drop": np.ones(2)}, "expected True, False, or None"),
         ([], {"call": "infer"}, "call='infer': expected 'predict', 'embed'"),
         ([], {"errors": "no"}, "errors='no': expected 'raise' or 'skip'"),
         ([], {"k": 0}, "k=0"),

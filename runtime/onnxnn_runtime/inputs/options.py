@@ -107,7 +107,7 @@ class StreamOptions:
                 "call={call}: expected 'predict', 'embed', or None to choose.",
                 call=shortened(self.call),
             )
-        if self.drop not in (None, True, False):
+        if not any(self.drop is each for each in (None, True, False)):
             raise InputError.coded(
                 "E-INPUT-06",
                 "drop={drop}: expected True, False, or None to choose.",
