@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -67,13 +66,15 @@ def resident() -> float:
 
 def growth(count: int, answers: Callable[[Iterator[np.ndarray]], Iterator[int]]) -> str:
     """Return the line that says how memory grows while frames are answered."""
-    memory: list[tuple[int, float]] = []
-    dropped = 0
-    for number, lost in enumerate(answers(camera(count))):
-        dropped = lost
-        memory.append((number + lost, resident()))
-    early = statistics.median([each for at, each in memory if at >= count // 10][: max(1, len(memory) // 10)])
-    grown = statistics.median([each for _, each in memory][-max(1, len(memory) // 10) :]) - early
+    memory = np.zeros((count, 2))  # made at once, since a list would grow, too
+    memory.fill(-1)
+    number = dropped = 0
+    for number, dropped in enumerate(answers(camera(count)), 1):
+        memory[number - 1] = number + dropped, resident()
+    at, taken = memory[:number].T
+    tenth = max(1, number // 10)
+    early = float(np.median(taken[at >= count // 10][:tenth]))
+    grown = float(np.median(taken[-tenth:])) - early
     return f"{count} frames, {dropped} dropped: {early:.1f} MB, then {grown:+.1f} MB"
 
 
