@@ -148,7 +148,12 @@ def _message(error: Exception) -> str:
     if _is_of_stdout(error):
         reason = runtime_module("messages.system").system_reason(error)
         return _with_code(
-            coded("E-OUTPUT-01", "the output cannot be written to stdout: {reason}.", reason=reason)
+            coded(
+                "E-OUTPUT-01",
+                "the output cannot be written to stdout: {reason}."
+                " Write it into a file, or free space on the disk.",
+                reason=reason,
+            )
         )
     text: Any = error.args[0] if error.args else ""
     if hasattr(text, "code") and isinstance(error, (ImportError, NoOutput)):

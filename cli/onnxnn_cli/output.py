@@ -119,7 +119,12 @@ def _write(text: str) -> None:
             raise
         reason = runtime_module("messages.system").system_reason(error)
         raise NoOutput(
-            coded("E-OUTPUT-01", "the result cannot be written to stdout: {reason}.", reason=reason)
+            coded(
+                "E-OUTPUT-01",
+                "the result cannot be written to stdout: {reason}."
+                " Write it into a file, or free space on the disk.",
+                reason=reason,
+            )
         ) from error
 
 

@@ -27,7 +27,7 @@ def run_script(path: str) -> None:
     if not os.path.isfile(path):
         raise MissingInputError.coded(
             "E-INPUT-01",
-            "train: expected a Python script, got {path}: no such file.",
+            "train: expected a Python script, got {path}: no such file. Check the path.",
             path=shortened(path),
         )
     sys.argv, sys.path[0] = [path], os.path.dirname(os.path.abspath(path))

@@ -112,7 +112,8 @@ def import_checkpoint(
     except (KeyError, TypeError, IndexError) as error:
         raise CheckpointError.coded(
             "E-CKPT-05",
-            "{path}: expected a checkpoint as BaseNN 2.0 writes it, got another one ({kind}: {reason}).",
+            "{path}: expected a checkpoint as BaseNN 2.0 writes it, got another one ({kind}: {reason})."
+            " Save the network again with BaseNN 2.0.",
             path=path,
             kind=type(error).__name__,
             reason=error,
@@ -155,7 +156,11 @@ def _read_in_child(path: PathLike) -> tuple[dict[str, Any], dict[str, Any], dict
             code, said = run_child(str(Path(path).resolve()), folder)
         except subprocess.TimeoutExpired as error:
             raise CheckpointError.coded(
-                "E-CKPT-05", "{path}: opening it took longer than {limit} s.", path=path, limit=_TIMEOUT
+                "E-CKPT-05",
+                "{path}: opening it took longer than {limit} s."
+                " Check that BaseNN wrote it, and convert it where no other program runs.",
+                path=path,
+                limit=_TIMEOUT,
             ) from error
         reason = (said.strip().splitlines() or [gettext("no message")])[-1]
         if code == NO_BASENN:
@@ -170,7 +175,8 @@ def _read_in_child(path: PathLike) -> tuple[dict[str, Any], dict[str, Any], dict
         if code != 0:
             raise CheckpointError.coded(
                 "E-CKPT-05",
-                "{path}: expected a BaseNN checkpoint, got one that cannot be opened ({reason}).",
+                "{path}: expected a BaseNN checkpoint, got one that cannot be opened ({reason})."
+                " Get the file again, or save the network again with BaseNN.",
                 path=path,
                 reason=reason,
             )
@@ -309,7 +315,8 @@ def _swap_first_channels(path: PathLike, tensors: dict[str, torch.Tensor]) -> di
         raise CheckpointError.coded(
             "E-CKPT-05",
             "{path}: expected a convolution over 3 channels or a linear layer first, which can be "
-            "changed from BGR to RGB, got {name} of shape {shape}.",
+            "changed from BGR to RGB, got {name} of shape {shape}."
+            " Convert it without the change, and give images as BGR.",
             path=path,
             name=shortened(name),
             shape=shape_text(weight.shape),

@@ -81,7 +81,8 @@ def _zero_padding(tree: Tree) -> None:
     if tree["options"].get("padding_mode", "zeros") != "zeros":
         raise CheckpointError.coded(
             "E-CKPT-05",
-            "{kind}: expected padding with zeros, got {mode}, which onnxnn does not have.",
+            "{kind}: expected padding with zeros, got {mode}, which onnxnn does not have."
+            " Train the network again with padding_mode='zeros'.",
             kind=tree["class"],
             mode=shortened(tree["options"]["padding_mode"]),
         )
@@ -93,7 +94,8 @@ def _pool(kind: str) -> Callable[[Tree], list[Call]]:
         if given.get("ceil_mode") or given.get("dilation", 1) not in (1, [1, 1]):
             raise CheckpointError.coded(
                 "E-CKPT-05",
-                "{kind}: expected a pool without ceil_mode and dilation, which onnxnn does not have.",
+                "{kind}: expected a pool without ceil_mode and dilation, which onnxnn does not have."
+                " Train the network again without them.",
                 kind=tree["class"],
             )
         options = {name: _axes(given[name]) for name in ("kernel_size", "stride", "padding")}

@@ -234,7 +234,8 @@ def _foreign(path: PathLike, data: object) -> CheckpointError:
     return CheckpointError.coded(
         "E-CKPT-02",
         "{path}: expected an onnxnn checkpoint, as model.train or model.save writes it, got another torch "
-        "file.",
+        "file."
+        " Check the path; onnxnn convert takes checkpoints of BaseNN.",
         path=path,
     )
 
@@ -273,7 +274,12 @@ def _checked(path: PathLike, data: dict[str, object]) -> Checkpoint:
     except (CardError, CheckpointError) as error:
         if error.code == "E-CARD-03":
             raise CheckpointError.coded("E-CKPT-04", "{path}: {error}", path=path, error=error) from error
-        raise CheckpointError.coded("E-CKPT-02", "{path}: {error}", path=path, error=error) from error
+        raise CheckpointError.coded(
+            "E-CKPT-02",
+            "{path}: {error} The file was changed or damaged: take another checkpoint, or train again.",
+            path=path,
+            error=error,
+        ) from error
     return Checkpoint(card, weights, example, training)
 
 

@@ -68,7 +68,8 @@ def describe(x: Array, vocabulary: Mapping[str, int] | None, wide: bool, order: 
         return Described("array", ready, sample, ready[0])
     raise DataError.coded(
         "E-DATA-06",
-        "x: expected 2 to 5 axes, the samples first, got shape {shape}.",
+        "x: expected 2 to 5 axes, the samples first, got shape {shape}."
+        " Reshape it: x.reshape(len(x), -1) gives a row for each sample.",
         shape=shape_text(x.shape),
     )
 

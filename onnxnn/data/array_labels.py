@@ -98,6 +98,9 @@ def labels_of(
     numbers, names = class_numbers(y, classes, "y", quiet=is_known)
     if task in ("cls", "embed") and len(names) < 2 and not is_known:
         raise DataError.coded(
-            "E-DATA-05", "y: expected at least two classes, got one class only ({name}).", name=names[0]
+            "E-DATA-05",
+            "y: expected at least two classes, got one class only ({name})."
+            " Check the labels, and add samples of another class.",
+            name=names[0],
         )
     return numbers, names

@@ -159,7 +159,8 @@ def _read(
     if vocabulary is not None and len(vocabulary) < 2 and not names and not labels.is_floating_point():
         raise DataError.coded(
             "E-DATA-11",
-            "word2idx: expected at least two different tokens, got one token only ({token}).",
+            "word2idx: expected at least two different tokens, got one token only ({token})."
+            " Add texts with other tokens.",
             token=shortened(next(iter(vocabulary))),
         )
     return _Read(x, described, labels, names)
@@ -321,14 +322,16 @@ def _numeric(x: object, names: tuple[str, ...] = ()) -> Array:
     if array.ndim == 0 or not len(array):
         raise DataError.coded(
             "E-DATA-12",
-            "x: expected at least one sample, got an array of shape {shape}.",
+            "x: expected at least one sample, got an array of shape {shape}."
+            " Check what loaded or filtered the array.",
             shape=shape_text(array.shape),
         )
     if array.size == 0:
         raise DataError.coded(
             "E-DATA-12",
             "x: expected at least one step of each sequence, or value of each sample, got an array of "
-            "shape {shape}.",
+            "shape {shape}."
+            " Check what loaded or cut the array.",
             shape=shape_text(array.shape),
         )
     if array.ndim == 1:

@@ -86,7 +86,8 @@ def find_images(path: str | os.PathLike[str], classes: object = None) -> ClassFo
     if not os.path.isdir(root):
         raise DataError.coded(
             "E-DATA-08",
-            "{path}: expected a folder that holds one folder for each class, got a file.",
+            "{path}: expected a folder that holds one folder for each class, got a file."
+            " Give the folder above those of the classes.",
             path=root,
         )
     around = _around(root)

@@ -69,7 +69,11 @@ def unpacked(source: object, call: str, labelled: bool = True) -> tuple[Any, Any
         batches, join = _samples(instance(source, Dataset), call), torch.stack
     if not batches:
         raise DataError.coded(
-            "E-DATA-12", "{call}({kind}): expected at least one (x, y), got none.", call=call, kind=kind
+            "E-DATA-12",
+            "{call}({kind}): expected at least one (x, y), got none."
+            " Check that the data set is not empty; an iterator can be read once only.",
+            call=call,
+            kind=kind,
         )
     pairs = [_pair(batch, call, kind, labelled) for batch in batches]
     x = _joined([x for x, _ in pairs], join, call, kind)
@@ -109,7 +113,8 @@ def _pair(batch: object, call: str, kind: str, labelled: bool) -> tuple[Any, Any
             got = type(batch).__name__
         raise DataError.coded(
             "E-DATA-06",
-            "{call}({kind}): expected pairs (x, y), got {got}.",
+            "{call}({kind}): expected pairs (x, y), got {got}."
+            " Let the data set return a sample and its label.",
             call=call,
             kind=kind,
             got=got,
@@ -126,7 +131,8 @@ def _joined(parts: list[object], join: Join, call: str, kind: str) -> Any:
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError.coded(
             "E-DATA-06",
-            "{call}({kind}): expected samples that are tensors of one shape, got others ({error}).",
+            "{call}({kind}): expected samples that are tensors of one shape, got others ({error})."
+            " Resize or crop them in the data set.",
             call=call,
             kind=kind,
             error=printable(str(error)),

@@ -42,7 +42,8 @@ def as_array(values: object, source: str) -> Array:
             )
         raise DataError.coded(
             "E-DATA-06",
-            "{source}={got}: expected a list or an array with one entry for each sample.",
+            "{source}={got}: expected a list or an array with one entry for each sample."
+            " Give the values themselves, not a name or a file.",
             source=source,
             got=shortened(values, 40),
         )
@@ -57,14 +58,16 @@ def as_array(values: object, source: str) -> Array:
             raise DataError.coded(
                 "E-DATA-05",
                 "{source}: expected numbers alone or texts alone, one for each sample, got a mixture of "
-                "types.",
+                "types."
+                " Turn all of them into texts, or all into numbers.",
                 source=source,
             )
         array = np.array(_plain_texts(array.ravel().tolist()), str).reshape(array.shape)
     if array.size == 0:
         raise DataError.coded(
             "E-DATA-12",
-            "{source}: expected one entry for each sample, got none (shape {shape}).",
+            "{source}: expected one entry for each sample, got none (shape {shape})."
+            " Check what loaded or filtered the array.",
             source=source,
             shape=shape_text(array.shape),
         )
@@ -132,7 +135,8 @@ def ragged(given: object, source: str) -> Message:
     if depth > MAX_DEPTH:
         return coded(
             "E-DATA-06",
-            "{source}: expected one list of samples, got lists {depth} deep in each other.",
+            "{source}: expected one list of samples, got lists {depth} deep in each other."
+            " Give np.array(...) of it, with one row for each sample.",
             source=source,
             depth=depth,
         )

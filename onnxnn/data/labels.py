@@ -63,7 +63,8 @@ def class_numbers(
             coded(
                 "E-DATA-06",
                 "{source}: expected one label per sample (N,), a column (N, 1) or one-hot (N, classes), got "
-                "shape {shape}.",
+                "shape {shape}."
+                " Reshape the labels, or take nn('reg') for several values per sample.",
                 source=source,
                 shape=shape_text(array.shape),
             )
@@ -108,7 +109,8 @@ def _check_indices(numbers: Array, names: tuple[str, ...], source: str) -> None:
             coded(
                 "E-DATA-05",
                 "{source}: expected class indices 0..{last} for the named classes ({names}), got "
-                "{low}..{high}.",
+                "{low}..{high}."
+                " Count the labels from 0, or name each class.",
                 source=source,
                 last=len(names) - 1,
                 names=", ".join(names),
@@ -265,7 +267,8 @@ def _texts(texts: Array, names: tuple[str, ...] | None, source: str) -> tuple[to
         raise DataError(
             coded(
                 "E-DATA-05",
-                "{source}: expected one of the classes {names}, got {unknown}.",
+                "{source}: expected one of the classes {names}, got {unknown}."
+                " Correct the label, or add its class to the training data and train again.",
                 source=source,
                 names=", ".join(map(repr, names)),
                 unknown=", ".join(map(repr, unknown[:5])),
@@ -304,7 +307,8 @@ def _one_hot(
             coded(
                 "E-DATA-05",
                 "{source} of shape {shape}: expected one label per sample (N,), or rows with a single 1, got "
-                "{values} in row {row}.",
+                "{values} in row {row}."
+                " Correct the row, or take nn('reg') for values to predict.",
                 source=source,
                 shape=shape_text(array.shape),
                 values=shortened(array[row].tolist()),
@@ -316,7 +320,8 @@ def _one_hot(
         raise DataError(
             coded(
                 "E-DATA-05",
-                "{source}: expected {classes} of one-hot labels, one for each named class, got {count}.",
+                "{source}: expected {classes} of one-hot labels, one for each named class, got {count}."
+                " Name as many classes as the labels have.",
                 source=source,
                 classes=ngettext("{count} column", "{count} columns", len(names)),
                 count=count,

@@ -42,7 +42,12 @@ def load_npz(
     """
     file = as_path(path, "data_path", DataError)
     if os.path.isdir(file):
-        raise DataError.coded("E-DATA-02", "{path}: expected a .npz file, got a folder.", path=path)
+        raise DataError.coded(
+            "E-DATA-02",
+            "{path}: expected a .npz file, got a folder."
+            " Give the file in it, or load_img_data for a folder of images.",
+            path=path,
+        )
     regular_file(file, gettext("file"), DataError)
     arrays = read_arrays(file, ("data", "label", *VOCABULARY), DataError)
     word2idx = read_vocabulary(path, arrays, DataError)

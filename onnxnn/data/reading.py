@@ -329,7 +329,8 @@ def _result(function: Callable[[Image.Image], object], image: Image.Image, color
         raise DataError.coded(
             "E-DATA-10",
             "transform={function}: the function failed on an image of {width} x {height} pixels "
-            "({kind}: {error}).",
+            "({kind}: {error})."
+            " Try it on one image outside of onnxnn, and mend it.",
             function=shortened(function),
             width=image.width,
             height=image.height,

@@ -92,7 +92,8 @@ def _by_name(
     if not left:
         raise DataError.coded(
             "E-DATA-03",
-            "{source}: expected the columns {names} and one more for the label, got no other.",
+            "{source}: expected the columns {names} and one more for the label, got no other."
+            " Add the column of labels, or name fewer columns as inputs.",
             source=table.source,
             names=names_listed(features, plain=True),
         )

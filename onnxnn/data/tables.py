@@ -149,7 +149,8 @@ def _labels(
     if len(classes) < 2 and known is None:
         raise DataError.coded(
             "E-DATA-05",
-            "{source}: expected at least two classes, got one class only ({name}).",
+            "{source}: expected at least two classes, got one class only ({name})."
+            " Check the labels, and add samples of another class.",
             source=source,
             name=classes[0],
         )

@@ -27,7 +27,8 @@ def next_tokens(tokens: Array) -> tuple[Array, Array]:
         raise DataError.coded(
             "E-DATA-11",
             "x of shape {shape}: expected sequences of at least two tokens, to learn which comes next, "
-            "got one token.",
+            "got one token."
+            " Give longer pieces of the text.",
             shape=shape_text(tokens.shape),
         )
     return tokens[:, :-1], tokens[:, 1:]
@@ -74,7 +75,8 @@ def _source(x: Array, task: str) -> Array:
         raise DataError.coded(
             "E-DATA-11",
             "x[{row}, {column}]: expected source tokens, integers from 0, got {value}, since y holds "
-            "targets for a transformer (each begins with {start} and holds {end}).",
+            "targets for a transformer (each begins with {start} and holds {end})."
+            " Fill short sources with the id of the padding, not with negative numbers.",
             row=row,
             column=column,
             value=x[row, column],
@@ -89,7 +91,8 @@ def check_tokens(x: Array, size: int, source: str = "x") -> None:
     if x.ndim != 2 or x.dtype.kind not in "iu":
         raise DataError.coded(
             "E-DATA-11",
-            "{source}: expected tokens, integers (N, T), got {dtype} of shape {shape}.",
+            "{source}: expected tokens, integers (N, T), got {dtype} of shape {shape}."
+            " Turn the texts into ids first, with one row for each sequence.",
             source=source,
             dtype=x.dtype,
             shape=shape_text(x.shape),
@@ -99,7 +102,8 @@ def check_tokens(x: Array, size: int, source: str = "x") -> None:
         row, column = (int(number) for number in wrong[0])
         raise DataError.coded(
             "E-DATA-11",
-            "{source}[{row}, {column}]: expected a token id of the vocabulary, 0..{last}, got {value}.",
+            "{source}[{row}, {column}]: expected a token id of the vocabulary, 0..{last}, got {value}."
+            " Number the tokens as word2idx does, or add the missing ones to it.",
             source=source,
             row=row,
             column=column,
@@ -141,7 +145,8 @@ def step_labels(
         raise DataError.coded(
             "E-DATA-06",
             "y: expected a label for each step, {steps} or one-hot ({samples}, {length}, classes), or "
-            "one for each sample, ({samples},) or one-hot ({samples}, classes), got shape {shape}.",
+            "one for each sample, ({samples},) or one-hot ({samples}, classes), got shape {shape}."
+            " Reshape y to one of these.",
             steps=steps,
             samples=steps[0],
             length=steps[1],

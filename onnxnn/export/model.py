@@ -163,5 +163,10 @@ def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
         inferred = onnx.shape_inference.infer_shapes(data, check_type=True, strict_mode=True)
         onnx.checker.check_model(data)
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
-        raise ExportError.coded("E-EXPORT-03", "the graph is not valid ONNX: {error}", error=error) from error
+        raise ExportError.coded(
+            "E-EXPORT-03",
+            "the graph is not valid ONNX ({error}). Leave out custom modules one by one to find which writes "
+            "it so; please report it where there are none.",
+            error=error,
+        ) from error
     return inferred

@@ -189,7 +189,8 @@ def check_sample(sizes: Sequence[int | None], kind: str, spec: InputSpec, source
     if not is_same or (spec.kind == "tokens") != (kind == "tokens"):
         raise DataError.coded(
             "E-DATA-07",
-            "{source}: expected {expected}, which the network takes, got {got}.",
+            "{source}: expected {expected}, which the network takes, got {got}."
+            " Give data as the network was trained with.",
             source=source,
             expected=_described(spec.kind, wanted, spec.features),
             got=_described(kind, sizes),

@@ -39,7 +39,8 @@ class ImageEncoder(Layer):
         elif self.sha256 is not None:
             raise LayerError.coded(
                 "E-LAYER-02",
-                "{where}: sha256 is the checksum of weights=..., which is missing.",
+                "{where}: sha256 is the checksum of weights=..., which is missing."
+                " Give weights=, too, or leave sha256 out.",
                 where=self.call(),
             )
 

@@ -123,6 +123,9 @@ def _read_step(given: object) -> Step:
     made = make(name, {key: value for key, value in options.items() if key != "activation"})
     if made.stands_alone:
         raise LayerError.coded(
-            "E-LAYER-06", "{where}: a whole network stands alone, not in a branch.", where=made.call()
+            "E-LAYER-06",
+            "{where}: a whole network stands alone, not in a branch."
+            " Add it to a network of its own, or write the branch with layers.",
+            where=made.call(),
         )
     return Step(made, None if activation is None else activation_of(activation))

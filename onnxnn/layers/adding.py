@@ -57,13 +57,14 @@ def _options_go_by_name(
     if not isinstance(layer, str):
         return LayerError.coded(
             "E-LAYER-07",
-            "{where}: a module has no options; its second argument is an activation's name.",
+            "{where}: a module has no options; its second argument is an activation's name."
+            " Give options to the module itself when you make it.",
             where=call,
         )
     names = option_names(layer)
     if not names:
         return LayerError.coded(
-            "E-LAYER-02", "{where}: {kind} has no options.", where=call, kind=shortened(layer)
+            "E-LAYER-02", "{where}: {kind} has no options. Leave them out.", where=call, kind=shortened(layer)
         )
     written = [f"{key}={value}" for key, value in _named(names, misplaced, options).items()]
     texts = [each for each in (activation, optimizer) if isinstance(each, str)]
@@ -88,7 +89,9 @@ def _without_layer(options: Mapping[str, object]) -> LayerError:
     given = ", ".join(f"{key}={shortened(value)}" for key, value in options.items())
     if all(key in _OF_TRAIN for key in options):
         return LayerError.coded(
-            "E-LAYER-02", "add({given}): these are options of train(): train({given}).", given=given
+            "E-LAYER-02",
+            "add({given}): these are options of train(): train({given}). Move them there.",
+            given=given,
         )
     return LayerError.coded(
         "E-LAYER-02",

@@ -78,7 +78,8 @@ class Custom(Layer):
         if options:
             raise LayerError.coded(
                 "E-LAYER-07",
-                "add({name}(...)): a module has no options, got {options}.",
+                "add({name}(...)): a module has no options, got {options}."
+                " Give them to the module itself when you make it.",
                 name=type(module).__name__,
                 options=shortened(dict(options)),
             )
@@ -182,7 +183,8 @@ class Custom(Layer):
         except Exception as error:  # whatever custom code raises
             raise LayerError.coded(
                 "E-LAYER-07",
-                "{where}: it fails for {shape} (tried on zeros of shape {sizes}): {kind}: {error}",
+                "{where}: it fails for {shape} ({kind} for zeros of shape {sizes}: {error}). Mend its "
+                "forward, or the layers before it.",
                 where=self.call(),
                 shape=in_shape.describe(),
                 sizes=shape_text(zeros.shape),

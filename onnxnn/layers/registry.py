@@ -284,7 +284,7 @@ def make(name: str, options: Mapping[str, object], stored: bool = False) -> Laye
         if not fields:
             raise LayerError.coded(
                 "E-LAYER-02",
-                "{where}: {problems} {kind} has no options.",
+                "{where}: {problems} {kind} has no options. Leave them out.",
                 where=where,
                 problems=sentences(problems),
                 kind=kind,

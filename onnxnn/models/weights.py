@@ -93,7 +93,8 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
         if os.path.getsize(cached) > _LARGEST:
             raise CheckpointError.coded(
                 "E-CKPT-02",
-                "weights {source}: the file is larger than {most} GB.",
+                "weights {source}: the file is larger than {most} GB."
+                " Give the weights alone, in half precision perhaps.",
                 source=source,
                 most=_LARGEST >> 30,
             )
@@ -104,7 +105,7 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
     except OSError as error:
         raise CheckpointError.coded(
             "E-CKPT-02",
-            "weights {source}: the file cannot be read ({reason}).",
+            "weights {source}: the file cannot be read ({reason}). Check the path, or get the file again.",
             source=source,
             reason=system_reason(error),
         ) from error
@@ -159,7 +160,8 @@ def _tensors(source: str, content: object) -> dict[str, torch.Tensor]:
     if not isinstance(content, Mapping):
         raise CheckpointError.coded(
             "E-CKPT-02",
-            "weights {source}: expected tensors by name, got {kind}.",
+            "weights {source}: expected tensors by name, got {kind}."
+            " Save them with torch.save(network.state_dict(), path).",
             source=source,
             kind=type(content).__name__,
         )
@@ -214,7 +216,8 @@ def load_into(
         elif given is None:
             raise CheckpointError.coded(
                 "E-LAYER-08",
-                "weights {source}: {name} is missing; these are not {network}'s weights.",
+                "weights {source}: {name} is missing; these are not {network}'s weights."
+                " Give the file that belongs to this network.",
                 source=source,
                 name=shortened(key),
                 network=network,

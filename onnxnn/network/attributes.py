@@ -51,12 +51,17 @@ def _words(value: object) -> dict[int, str] | None:
     if not isinstance(value, Mapping):
         raise TrainingError.coded(
             "E-DATA-11",
-            "idx2word: expected a dict of token ids and words, or None, got {value}.",
+            "idx2word: expected a dict of token ids and words, or None, got {value}."
+            " Write {{0: 'first word', 1: 'second word'}}.",
             value=shortened(value),
         )
     words = {str(word): number for number, word in value.items()}
     if len(words) != len(value):
-        raise TrainingError.coded("E-DATA-11", "idx2word: expected a word of its own for each token id.")
+        raise TrainingError.coded(
+            "E-DATA-11",
+            "idx2word: expected a word of its own for each token id."
+            " Leave out or rename words that stand twice.",
+        )
     return {number: word for word, number in checked_vocabulary(words, TrainingError).items()}
 
 

@@ -233,7 +233,8 @@ def settings_of(
             reason = printable(getattr(error, "text", str(error)))
             raise CheckpointError.coded(
                 "E-CKPT-02",
-                "{path}: the settings of its training state are not valid: {reason}",
+                "{path}: the settings of its training state are not valid: {reason}"
+                " Train from it with checkpoint= in place of resume=.",
                 path=path,
                 reason=reason,
             ) from error

@@ -49,7 +49,7 @@ def check_schedule(schedule: str | Options | None) -> str:
     if wrong:
         raise TrainingError.coded(
             "E-CALL-01",
-            "schedule {schedule} has no option {wrong}; it takes: {known}.",
+            "schedule {schedule} has no option {wrong}; it takes: {known}. Take one of these.",
             schedule=shortened(key),
             wrong=", ".join(wrong),
             known=", ".join(known) or gettext("none"),

@@ -75,7 +75,7 @@ def check_optimizer_options(name: str, options: Options) -> None:
     if wrong:
         raise TrainingError.coded(
             "E-CALL-01",
-            "optimizer {optimizer} has no option {wrong}; it takes: {known}.",
+            "optimizer {optimizer} has no option {wrong}; it takes: {known}. Take one of these.",
             optimizer=shortened(name),
             wrong=", ".join(wrong),
             known=", ".join(known),
@@ -183,7 +183,7 @@ def _construct(
         reason = str(error).rstrip(".")
         raise TrainingError.coded(
             "E-TRAIN-03",
-            "optimizer {optimizer} with lr={lr} and {options}: {reason}.",
+            "optimizer {optimizer} with lr={lr} and {options}: {reason}. Change these values.",
             optimizer=shortened(name),
             lr=lr,
             options=dict(options),

@@ -355,7 +355,12 @@ class Trainer:
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
             reason = printable(getattr(error, "text", str(error)).rstrip("."))
             raise CheckpointError(
-                coded("E-CKPT-03", "the checkpoint's training state does not match: {reason}.", reason=reason)
+                coded(
+                    "E-CKPT-03",
+                    "the checkpoint's training state does not match: {reason}."
+                    " Train from it with checkpoint= in place of resume=, or with the network that wrote it.",
+                    reason=reason,
+                )
             ) from error
         self._state = state
 

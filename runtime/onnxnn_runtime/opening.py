@@ -63,7 +63,7 @@ class Opening:
             raise InputError.coded(
                 "E-INPUT-02",
                 "{path}: changed after the model was opened, so this copy would be another model. "
-                "load() it again.",
+                "Call load() again.",
                 path=self.path,
             )
 
@@ -94,7 +94,15 @@ def card_of(
         try:
             card = ModelCard.from_json(metadata[METADATA_KEY])
         except CardError as error:
-            raise CardError(located(name, error)) from error
+            if error.code != "E-CARD-02":
+                raise CardError(located(name, error)) from error
+            raise CardError.coded(
+                "E-CARD-02",
+                "{name}: {error} The file was changed or damaged: export the model again, or "
+                "get the file again.",
+                name=name,
+                error=error,
+            ) from error
     if card is None or draft is None or card.input.preprocess is None:
         return card
     return replace(card, input=replace(card.input, preprocess=replace(card.input.preprocess, draft=draft)))

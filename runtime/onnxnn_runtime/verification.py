@@ -206,7 +206,8 @@ def made_up_inputs(model: Model, batch: int) -> dict[str, Any]:
             else:
                 raise InputError.coded(
                     "E-INPUT-05",
-                    "{name}: the graph expects {type}; only tensors of numbers or texts can be given.",
+                    "{name}: the graph expects {type}; only tensors of numbers or texts can be given."
+                    " Give verify() a model whose inputs are tensors.",
                     name=printable(name, 60),
                     type=dtype,
                 )

@@ -182,7 +182,10 @@ def test_a_result_that_cannot_be_written_is_an_error(exported, image):
         )
     assert done.returncode == 1
     (line,) = done.stderr.decode().splitlines()
-    assert line == "onnxnn: the result cannot be written to stdout: No space left on device. [E-OUTPUT-01]"
+    assert line == (
+        "onnxnn: the result cannot be written to stdout: No space left on device. Write it into a file, or "
+        "free space on the disk. [E-OUTPUT-01]"
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a shell with pipes")

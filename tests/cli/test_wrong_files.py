@@ -204,5 +204,6 @@ def test_help_that_cannot_be_written_is_one_line(monkeypatch, capsys, arguments)
     assert stop.value.code == 1
     assert (
         capsys.readouterr().err
-        == "onnxnn: the output cannot be written to stdout: No space left on device. [E-OUTPUT-01]\n"
+        == "onnxnn: the output cannot be written to stdout: No space left on device. Write it into a file, "
+        "or free space on the disk. [E-OUTPUT-01]\n"
     )

@@ -66,7 +66,10 @@ def _check_name(instance: object, name: str, value: object, advice: Advice) -> N
         return
     if isinstance(on_class, property) and on_class.fset is None:
         raise UnknownAttributeError.coded(
-            "E-ATTRIBUTE-01", "{kind}.{name} can be read, not set.", kind=cls.__name__, name=name
+            "E-ATTRIBUTE-01",
+            "{kind}.{name} can be read, not set. Read it, and make a new one where it has to differ.",
+            kind=cls.__name__,
+            name=name,
         )
     if inspect.isfunction(on_class) and not callable(value):
         raise UnknownAttributeError.coded(

@@ -243,5 +243,7 @@ def _remove(shards: Sequence[Shard]) -> None:
             shard.path.unlink()
         except OSError as error:
             raise OutputError.coded(
-                "E-OUTPUT-02", "{path}: this shard cannot be replaced.", path=printable(str(shard.path))
+                "E-OUTPUT-02",
+                "{path}: this shard cannot be replaced. Remove it, or write into another folder.",
+                path=printable(str(shard.path)),
             ) from error

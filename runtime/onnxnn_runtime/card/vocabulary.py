@@ -27,7 +27,9 @@ def checked_vocabulary(word2idx: object, error: type[OnnxnnError]) -> dict[str, 
         )
     if not word2idx:
         raise error.coded(
-            "E-DATA-11", "word2idx: expected the id of every token, {{token: id}}, got an empty one."
+            "E-DATA-11",
+            "word2idx: expected the id of every token, {{token: id}}, got an empty one."
+            " Give the dict that numbered the texts.",
         )
     for word, number in word2idx.items():
         if not _is_integer(number):
@@ -41,22 +43,31 @@ def checked_vocabulary(word2idx: object, error: type[OnnxnnError]) -> dict[str, 
                 )
             raise error.coded(
                 "E-DATA-11",
-                "word2idx: expected the ids 0, 1, 2, ..., each once, got {id} for {token}.",
+                "word2idx: expected the ids 0, 1, 2, ..., each once, got {id} for {token}."
+                " Number the tokens again: {{token: i for i, token in enumerate(tokens)}}.",
                 id=shortened(number),
                 token=shortened(word),
             )
         if not isinstance(word, str) and not _is_integer(word):
             raise error.coded(
-                "E-DATA-11", "word2idx: expected texts as tokens, got {token}.", token=shortened(word)
+                "E-DATA-11",
+                "word2idx: expected texts as tokens, got {token}."
+                " Write the dict as {{token: id}}, not as {{id: token}}.",
+                token=shortened(word),
             )
         _check_text(str(word), error)
     vocabulary = {str(word): int(number) for word, number in word2idx.items()}
     if len(vocabulary) != len(word2idx):
-        raise error.coded("E-DATA-11", "word2idx: expected each token once, got two of the same text.")
+        raise error.coded(
+            "E-DATA-11",
+            "word2idx: expected each token once, got two of the same text."
+            " Leave one of them out, and number the tokens again.",
+        )
     if set(vocabulary.values()) != set(range(len(word2idx))):
         raise error.coded(
             "E-DATA-11",
-            "word2idx: expected the ids 0, 1, 2, ..., each once, got no {missing} among {tokens}.",
+            "word2idx: expected the ids 0, 1, 2, ..., each once, got no {missing} among {tokens}."
+            " Number the tokens again: {{token: i for i, token in enumerate(tokens)}}.",
             tokens=ngettext("{count} token", "{count} tokens", len(word2idx)),
             missing=min(set(range(len(word2idx))) - set(vocabulary.values()), default=0),
         )

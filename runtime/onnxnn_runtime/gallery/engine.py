@@ -157,7 +157,8 @@ class Engine(ABC):
         except self.failures as error:
             raise InputError.coded(
                 "E-GALLERY-06",
-                "{path}: the engine failed or cannot be reached: {reason}",
+                "{path}: the engine failed or cannot be reached ({reason}). Check the "
+                "address, and that it runs.",
                 path=self.where,
                 reason=_reason(error),
             ) from error

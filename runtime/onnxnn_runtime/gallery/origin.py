@@ -62,7 +62,8 @@ def check_model(about: About, model: Model, where: str) -> None:
         if about.dimension and found.dimension and about.dimension != found.dimension:
             raise InputError.coded(
                 "E-GALLERY-02",
-                "{path}: expected a model of vectors of dimension {dimension}, got {other}, whose is {got}.",
+                "{path}: expected a model of vectors of dimension {dimension}, got {other}, whose is {got}."
+                " Give the model that built the gallery, or build it again.",
                 path=where,
                 dimension=about.dimension,
                 other=printable(found.model),

@@ -191,7 +191,10 @@ def read_content(file: object, text: bool = False) -> bytes:
         content = binary.read(_MAX_FILE + 1)
     except Exception as error:  # whatever a closed, detached or foreign object raises
         raise InputError.coded(
-            "E-INPUT-02", "{name}: cannot be read ({reason}).", name=_name(file), reason=system_reason(error)
+            "E-INPUT-02",
+            "{name}: cannot be read ({reason}). Check the path and that you may read the file.",
+            name=_name(file),
+            reason=system_reason(error),
         ) from error
     if text and isinstance(content, str):
         content = content.encode("utf-8", "surrogateescape")
@@ -205,7 +208,8 @@ def read_content(file: object, text: bool = False) -> bytes:
     if len(content) > _MAX_FILE:
         raise InputError.coded(
             "E-INPUT-10",
-            "{name}: expected an image file of at most {most:.0f} MB, got a larger one.",
+            "{name}: expected an image file of at most {most:.0f} MB, got a larger one."
+            " Save it smaller, as a JPEG for instance.",
             name=_name(file),
             most=_MAX_FILE / 1e6,
         )
@@ -256,7 +260,12 @@ def _reading(
 
 
 def _unreadable(name: str, reason: str) -> Message:
-    return coded("E-INPUT-09", "{name}: cannot be read as an image ({reason}).", name=name, reason=reason)
+    return coded(
+        "E-INPUT-09",
+        "{name}: cannot be read as an image ({reason}). Save it again as PNG or JPEG, or leave it out.",
+        name=name,
+        reason=reason,
+    )
 
 
 def _no_image(name: str, source: str | io.BytesIO | None) -> Message:
@@ -298,7 +307,7 @@ def _loaded(image: Image.Image, color: str) -> Image.Image:
     if not width or not height:
         raise InputError.coded(
             "E-INPUT-09",
-            "expected an image with pixels, got {width} x {height}.",
+            "expected an image with pixels, got {width} x {height}. Check what cut or resized it.",
             width=width,
             height=height,
         )

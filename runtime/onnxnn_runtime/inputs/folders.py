@@ -131,7 +131,7 @@ def find_images(folder: str | os.PathLike[str]) -> tuple[list[str], list[Skipped
     """
     top = os.fspath(folder)
     if not os.path.isdir(top):
-        raise MissingInputError.coded("E-INPUT-01", "{path}: no such folder.", path=top)
+        raise MissingInputError.coded("E-INPUT-01", "{path}: no such folder. Check the path.", path=top)
     images: list[str] = []
     skipped: list[Skipped] = []
     visits: Counter[tuple[int, int]] = Counter()
@@ -176,7 +176,7 @@ def images_of(folder: str) -> tuple[list[str], list[Skipped]]:
     if not images:
         raise InputError.coded(
             "E-INPUT-01",
-            "{folder}: expected images in this folder, got none; {found}.",
+            "{folder}: expected images in this folder, got none; {found}. Give the folder that holds them.",
             folder=folder,
             found=describe_skipped(skipped),
         )

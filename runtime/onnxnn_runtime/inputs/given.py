@@ -78,7 +78,9 @@ def matching(path: str) -> list[str]:
             path=path,
         ) from error
     if not paths:
-        raise MissingInputError.coded("E-INPUT-01", "{path}: no file matches this pattern.", path=path)
+        raise MissingInputError.coded(
+            "E-INPUT-01", "{path}: no file matches this pattern. Check the path and the pattern.", path=path
+        )
     return paths
 
 

@@ -116,7 +116,8 @@ def _check_sizes(
     if len(entries) > MOST_NAMES:
         raise error.coded(
             "E-INPUT-10",
-            "{path}: expected at most {most:,} arrays in a file, got {count:,}.",
+            "{path}: expected at most {most:,} arrays in a file, got {count:,}."
+            " Save them in several files, or as one array.",
             path=path,
             most=MOST_NAMES,
             count=len(entries),
@@ -247,7 +248,8 @@ def _words(path: _Path, words: np.ndarray, error: type[OnnxnnError]) -> dict[str
     if not isinstance(words, np.ndarray) or words.ndim != 1 or words.dtype.kind != "U":
         raise error.coded(
             "E-DATA-11",
-            "{path}: 'words': expected texts (V,), got {type} {shape}.",
+            "{path}: 'words': expected texts (V,), got {type} {shape}."
+            " Save them as np.array(words), a list of texts.",
             path=path,
             type=words.dtype,
             shape=shape_text(words.shape),
@@ -257,7 +259,8 @@ def _words(path: _Path, words: np.ndarray, error: type[OnnxnnError]) -> dict[str
         if word in numbers:
             raise error.coded(
                 "E-DATA-11",
-                "{path}: 'words': expected every word once, got {word} at {first} and {second}.",
+                "{path}: 'words': expected every word once, got {word} at {first} and {second}."
+                " Leave one of them out, and number the words again.",
                 path=path,
                 word=shortened(word),
                 first=numbers[word],
@@ -285,13 +288,16 @@ def _numbers(path: _Path, text: np.ndarray | dict[str, int], error: type[OnnxnnE
             raise
         raise error.coded(
             "E-DATA-11",
-            "{path}: 'word2idx': expected a JSON text {{\"word\": id}}, got what is none ({reason}).",
+            "{path}: 'word2idx': expected a JSON text {{\"word\": id}}, got what is none ({reason})."
+            " Save it with json.dumps(word2idx).",
             path=path,
             reason=_reason(found),
         ) from found
     if not isinstance(read, dict):
         raise error.coded(
-            "E-DATA-11", "{path}: 'word2idx': expected a JSON text {{\"word\": id}}.", path=path
+            "E-DATA-11",
+            "{path}: 'word2idx': expected a JSON text {{\"word\": id}}. Save it with json.dumps(word2idx).",
+            path=path,
         )
     return _checked(path, read, error)
 

@@ -276,7 +276,7 @@ def _missing(path: str, name: str) -> InputError:
     try:
         float(path)
     except ValueError:
-        return MissingInputError.coded("E-INPUT-01", "{path}: no such file.", path=path)
+        return MissingInputError.coded("E-INPUT-01", "{path}: no such file. Check the path.", path=path)
     return InputError.coded(
         "E-INPUT-04",
         "{name}: expected a number, got the text {text}. Convert it, as float does.",

@@ -33,14 +33,19 @@ def check_image(data: bytes, settings: ServerSettings, name: str = "image") -> N
         BadRequest: It is empty, or its header is damaged.
     """
     if not data:
-        raise BadRequest.coded("E-INPUT-09", "{name}: expected an image, got 0 bytes.", name=name)
+        raise BadRequest.coded(
+            "E-INPUT-09",
+            "{name}: expected an image, got 0 bytes. Send the file again; the upload was empty.",
+            name=name,
+        )
     if not data.startswith(_HEADS):
         problem = unreadable("", data[:256])
         if problem is not None:
             raise UnsupportedMedia.coded("E-INPUT-09", "{name}: {problem}.", name=name, problem=problem)
         raise UnsupportedMedia.coded(
             "E-INPUT-09",
-            "{name}: expected an image in one of the formats {formats}, got something else.",
+            "{name}: expected an image in one of the formats {formats}, got something else."
+            " Save it as JPEG or PNG.",
             name=name,
             formats=", ".join(FORMATS),
         )

@@ -192,7 +192,8 @@ class _Body:
         except asyncio.TimeoutError:
             raise TimeLimit.coded(
                 "E-SERVER-04",
-                "expected the whole body within {seconds:g} s, got a part of it.",
+                "expected the whole body within {seconds:g} s, got a part of it."
+                " Send a smaller file, or over a faster connection.",
                 seconds=self._settings.request_timeout,
             ) from None
         self.received += len(message.get("body", b""))

@@ -97,7 +97,11 @@ class GallerySearch:
 def cannot_be_read(error: OnnxnnError) -> Unavailable:
     """Log what is wrong with the gallery, and return the error for the client."""
     _log.error("%s", error)
-    return Unavailable.coded("E-SERVER-01", "the gallery cannot be read; the log of the server says why.")
+    return Unavailable.coded(
+        "E-SERVER-01",
+        "the gallery cannot be read; the log of the server says why."
+        " Mend what the log names, or build the gallery again.",
+    )
 
 
 def open_gallery(path: str, models: Sequence[Served]) -> GallerySearch:
@@ -127,7 +131,10 @@ async def _search(request: Request) -> Response:
     found = state.gallery
     if found is None or state.chosen(asked.model or found.served.name, "embed") is not found.served:
         raise BadRequest.coded(
-            "E-SERVER-01", "{name}: the gallery holds no vectors of this model.", name=shortened(asked.model)
+            "E-SERVER-01",
+            "{name}: the gallery holds no vectors of this model."
+            " Ask the model that built it, or build it again with this one.",
+            name=shortened(asked.model),
         )
     k, threshold = asked.integer("k", MOST_MATCHES) or 5, asked.value("threshold")
     if threshold is not None and not is_number(threshold):

@@ -103,5 +103,7 @@ def _content(gallery: Gallery, name: str, most: int) -> bytes:
 
 def _missing(name: str) -> UnknownModel:
     return UnknownModel.coded(
-        "E-SERVER-01", "{name}: the gallery has no image of this name.", name=shortened(name)
+        "E-SERVER-01",
+        "{name}: the gallery has no image of this name. Take a name that /search returned.",
+        name=shortened(name),
     )

@@ -345,7 +345,9 @@ class Engine:
             if isinstance(error, OnnxnnError):
                 raise
             raise InputError.coded(
-                "E-MEMORY-01", "{name}: there is not enough memory to load it.", name=self._name
+                "E-MEMORY-01",
+                "{name}: there is not enough memory to load it. Close programs, or take a smaller model.",
+                name=self._name,
             ) from error
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
             raise InputError(cannot_load(self._name, self._facts, error, data)) from error

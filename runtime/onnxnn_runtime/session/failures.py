@@ -44,7 +44,7 @@ def cannot_load(name: str, facts: FileFacts, error: Exception, data: bytes = b""
         )
     return coded(
         "E-MODEL-03",
-        "{name}: {installed} cannot load it ({reason}).",
+        "{name}: {installed} cannot load it ({reason}). Install a newer onnxruntime, or get the file again.",
         name=name,
         installed="ONNX Runtime {}.{}".format(*version),
         reason=printable(first_line(error), 400),
@@ -125,7 +125,7 @@ def cannot_run(name: str, inputs: Described, feeds: Mapping[str, np.ndarray], er
     shapes = ", ".join(f"{printable(each, 40)} {shape_text(value.shape)}" for each, value in feeds.items())
     return coded(
         "E-MODEL-03",
-        "{name}: cannot run on {inputs} ({reason}).",
+        "{name}: cannot run on {inputs} ({reason}). Give inputs of the shapes that it was made for.",
         name=name,
         inputs=shapes[:300],
         reason=printable(first_line(error), 400),

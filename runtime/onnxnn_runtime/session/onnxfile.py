@@ -161,7 +161,8 @@ def inspect(data: bytes, name: str = "") -> FileFacts:
     if not facts.ir_version or not facts.opset:
         raise _other(_kind_of(data), name) or InputError.coded(
             "E-MODEL-01",
-            "{name}: expected an ONNX file (.onnx), as `export` writes it, got another kind of file.",
+            "{name}: expected an ONNX file (.onnx), as `export` writes it, got another kind of file."
+            " Check the path, or export the network first.",
             name=name,
         )
     return facts
@@ -179,7 +180,8 @@ def _check_large(path: str, name: str, size: int) -> None:
     if other is None and size >= _LARGEST:
         other = InputError.coded(
             "E-INPUT-10",
-            "{name}: expected less than 2 GiB, as ONNX files in one piece have, got {size:.1f} GiB.",
+            "{name}: expected less than 2 GiB, as ONNX files in one piece have, got {size:.1f} GiB."
+            " Give the path of a model with external data instead.",
             name=name,
             size=size / 2**30,
         )

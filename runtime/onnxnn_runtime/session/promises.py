@@ -51,7 +51,7 @@ class Promises:
             raise CardError.coded(
                 "E-CARD-02",
                 "{name}: expected shapes such as ('batch', 3) of input and output in its card, got one "
-                "without axes.",
+                "without axes. Export the model again.",
                 name=name,
             )
         self._name = name

@@ -142,7 +142,8 @@ def _with_heading(table: Table, heading: Sequence[str], separator: str, doubtful
     if len(table.lines) == 1:
         raise InputError.coded(
             "E-INPUT-02",
-            "{source}: expected rows of data after the heading ({heading}), got none.",
+            "{source}: expected rows of data after the heading ({heading}), got none."
+            " Add rows, or give header=False where the first row is data.",
             source=table.source,
             heading=_in_short(separator.join(heading)),
         )

@@ -31,7 +31,8 @@ def separator_of(text: TextFile) -> str:
 def _empty(text: TextFile) -> InputError:
     return InputError.coded(
         "E-INPUT-02",
-        "{path}: expected a CSV file with one row per sample, got an empty file.",
+        "{path}: expected a CSV file with one row per sample, got an empty file."
+        " Check the path, and save the table again.",
         path=text.path,
     )
 

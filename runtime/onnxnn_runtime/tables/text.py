@@ -129,7 +129,8 @@ class TextFile:
                 if len(line) > MAX_CELL and max(map(len, line.split(separator))) > MAX_CELL:
                     raise InputError.coded(
                         "E-INPUT-10",
-                        "{path}: row {row}: expected at most {most:,} characters in a cell, got more.",
+                        "{path}: row {row}: expected at most {most:,} characters in a cell, got more."
+                        " Look for a quotation mark that is not closed.",
                         path=self.path,
                         row=at,
                         most=MAX_CELL,
