@@ -63,7 +63,7 @@ class Quantizing:
     auto: bool = typer.Option(
         False,
         "--auto",
-        help=gettext("Try equalised weights and layers in float, too, and take what measures best."),
+        help=gettext("Leave layers in float that lose most, until the loss is small enough."),
     )
     force: bool = FORCE
     as_json: bool = JSON

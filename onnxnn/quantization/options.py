@@ -30,7 +30,7 @@ class QuantizeOptions:
         method: "minmax", "entropy" or "percentile": which range of values the calibration samples give.
         calibration: The most samples for calibration; the others measure.
         max_drop: How many points of 100 the measure may lose; None takes that of the measure.
-        auto: Whether to try equalised weights and layers in float, too, and take what measures best.
+        auto: Whether to leave layers in float that lose most by rounding, until the loss is small enough.
         seed: Which samples calibrate, and which measure.
 
     Raises:

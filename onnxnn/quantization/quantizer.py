@@ -262,7 +262,6 @@ def _facts(
         "activations": types.activations,
         "weights": "int8",
         "reduced": types.reduced,
-        "equalized": found.equalized,
         "method": options.method,
         "calibration": counts[0],
     }
