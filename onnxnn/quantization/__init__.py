@@ -1,1 +1,1 @@
-"""Smaller and faster files: INT8 and FP16, measured before they are kept."""
+"""Smaller and faster files of INT8, measured before they are kept."""

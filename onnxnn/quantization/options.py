@@ -25,7 +25,7 @@ class QuantizeOptions:
     """How a model is quantised.
 
     Args:
-        precision: "int8", or "fp16" for GPUs and browsers.
+        precision: "int8", the only one.
         target: Where the file runs: "any", "server", or a target with an Arm processor, such as "unihiker".
         method: "minmax", "entropy" or "percentile": which range of values the calibration samples give.
         calibration: The most samples for calibration; the others measure.

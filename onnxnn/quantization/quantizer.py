@@ -265,8 +265,6 @@ def _facts(
         "method": options.method,
         "calibration": counts[0],
     }
-    if options.precision == "fp16":
-        settings = {"target": options.target, "weights": "float16"}
     return QuantizationSpec(
         precision=options.precision,
         settings=settings,

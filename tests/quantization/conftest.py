@@ -34,9 +34,16 @@ def classifier(tmp_path_factory):
     network.save_fold = str(folder / "ckpt")
     network.train(lr=3e-3, epochs=8)
     network.export(folder / "digits.onnx")
+    network.export(folder / "in_graph.onnx", preprocess="graph")
     return folder / "digits.onnx"
 
 
 @pytest.fixture(scope="session")
 def float_outputs(classifier, held_out):
     return load(classifier, device="cpu").embed(held_out.images)
+
+
+@pytest.fixture(scope="session")
+def classifier_in_graph(classifier):
+    """The path of the same network with its preprocessing in the graph."""
+    return classifier.with_name("in_graph.onnx")

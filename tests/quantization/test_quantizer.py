@@ -132,7 +132,7 @@ def test_samples_of_the_wrong_kind(classifier, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"precision": "int4"}, "precision='int4': expected one of int8, fp16"),
+        ({"precision": "fp16"}, "precision='fp16': expected one of int8"),
         ({"method": "max"}, "method='max': expected one of minmax"),
         ({"target": "rpy"}, "Did you mean 'rpi'"),
         ({"max_drop": -1}, "max_drop=-1: expected points from 0"),
@@ -159,3 +159,12 @@ def test_an_old_opset_is_refused(classifier, held_out, tmp_path):
 def test_the_output_must_not_replace_the_input(classifier, held_out):
     with pytest.raises(OSError, match="expected another file than the one that is read"):
         quantize(classifier, held_out.images, classifier)
+
+
+def test_preprocessing_in_the_graph_stays_in_float(classifier_in_graph, held_out, tmp_path):
+    out = tmp_path / "int8.onnx"
+    quantize(classifier_in_graph, held_out.images, out, labels=held_out.labels, max_drop=2)
+    before, after = onnx.load(classifier_in_graph).graph, onnx.load(out).graph
+    first = [node.SerializeToString() for node in before.node if node.name.startswith("preprocess")]
+    assert first
+    assert first == [node.SerializeToString() for node in after.node if node.name.startswith("preprocess")]

@@ -153,7 +153,7 @@ class ModelCard:
         license: The author's licence for the weights.
         note: Anything the author wants to say.
         diffusion: For diffusion models: their schedule and images; else None, and absent in the text.
-        quantization: For a file of INT8 or FP16: how it was made, and what that cost; else None, and absent.
+        quantization: For a file of INT8: how it was made, and what that cost; else None, and absent.
 
     Raises:
         CardError: A value is not one of those listed, or the input's tokens or states are not named once.

@@ -12,7 +12,7 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .fields import Fields, names_of, one_of
 
-PRECISIONS = ("int8", "fp16")
+PRECISIONS = ("int8",)
 
 
 @checked_class()
@@ -21,7 +21,7 @@ class QuantizationSpec:
     """How a file was quantised, and what that cost on held-out samples.
 
     Args:
-        precision: "int8" or "fp16".
+        precision: "int8".
         settings: How: plain JSON data such as the target, the type of activations, and the method and number
             of calibration samples.
         measure: What was compared: "accuracy", "agreement", "r2" or "neighbours".
