@@ -73,6 +73,11 @@ class Exporting:
         metavar="NUMBER",
         help=gettext("How far its images follow their label, in networks with classes."),
     )
+    fixed_shapes: bool = typer.Option(
+        False,
+        "--fixed-shapes",
+        help=gettext("Set the batch to 1 and sizes as in training, for engines such as tract and OpenCV."),
+    )
     force: bool = FORCE
     as_json: bool = JSON
 
@@ -100,6 +105,7 @@ def export(asked: Exporting) -> None:
         steps=asked.steps,
         guidance=asked.guidance,
         target=asked.target,
+        fixed_shapes=asked.fixed_shapes,
         force=asked.force,
     )
     triton = None if asked.triton is None else _write_triton(str(report.path), asked)

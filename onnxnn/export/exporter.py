@@ -31,6 +31,7 @@ from onnxnn.definition.module import Net, evaluating
 from onnxnn.graph.nodes import Array
 from onnxnn.graph.shape import Shape
 
+from . import fixed_shapes
 from .example_script import write_script
 from .model import build_model
 from .options import ExportOptions
@@ -130,6 +131,9 @@ def check_export(kind: NetworkKind, card: ModelCard, options: ExportOptions) -> 
         ExportError: The message names the option.
     """
     kind.check_export(with_loop(card, options), options.opset, options.in_graph)
+    free = free_input(kind.definition)
+    if options.fixed_shapes and free is not None:
+        fixed_shapes.sample_shape(kind, free, options)
 
 
 def check_path(path: PathLike, sources: Sequence[object] = (), force: bool = False) -> None:
@@ -188,8 +192,12 @@ def _export(
     # Only a custom module can turn out to be less free than its shapes promise.
     for free in candidates if custom and candidates[0] != candidates[1] else candidates[:1]:
         free = present(free)
+        if options.fixed_shapes:
+            free = fixed_shapes.sample_shape(kind, free, options)
         try:
             finished, model = build_model(kind, net, card, free, options)
+            if options.fixed_shapes:
+                finished, model = fixed_shapes.fix(finished, model, options)
             parity = _verify(model, kind, net, finished, free, options.tolerance)
             break
         except ExportError:

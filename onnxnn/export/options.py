@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import onnx
@@ -40,6 +41,9 @@ class ExportOptions:
         guidance: The guidance scale, for a network with classes; None takes 1.
         target: Where the file shall run: one of `onnxnn_runtime.targets.TARGETS`, such as "unihiker", or an
             ONNX Runtime, such as "ort1.13". None is "any", and leaves the versions above free.
+        fixed_shapes: True sets the batch to 1 and every size that is free to that of training, for engines
+            that cannot leave sizes open. A dict names other sizes: {"batch": 4, "height": 96}; with
+            preprocess="graph", height and width are those of the images before preprocessing.
 
     Attributes:
         opset: The opset that is written.
@@ -59,6 +63,7 @@ class ExportOptions:
     steps: int | None = None
     guidance: float | None = None
     target: str | None = None
+    fixed_shapes: bool | Mapping[str, int] = False
     opset: int = field(init=False)
     ir: int = field(init=False)
 
@@ -87,10 +92,42 @@ class ExportOptions:
                 tolerance=shortened(tolerance),
             )
 
+        _check_sizes(self.fixed_shapes)
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The sizes that `fixed_shapes` names."""
+        return {} if isinstance(self.fixed_shapes, bool) else self.fixed_shapes
+
+    @property
+    def batch(self) -> int:
+        """How many samples a file of fixed shapes takes at once."""
+        return self.sizes.get("batch", 1)
+
     @property
     def in_graph(self) -> bool:
         """Whether preprocessing goes into the graph."""
         return self.preprocess == "graph"
+
+
+def _check_sizes(given: object) -> None:
+    """Refuse what names no sizes.
+
+    Raises:
+        ExportError: The message shows what does.
+    """
+    named = isinstance(given, Mapping) and bool(given)
+    sizes = given.items() if isinstance(given, Mapping) else ()
+    if isinstance(given, bool) or (
+        named and all(isinstance(axis, str) and type(size) is int and size >= 1 for axis, size in sizes)
+    ):
+        return
+    raise ExportError.coded(
+        "E-EXPORT-01",
+        "fixed_shapes={value}: expected True, or a size of at least 1 for axes by name, such as "
+        '{{"batch": 1, "height": 96, "width": 96}}.',
+        value=shortened(given),
+    )
 
 
 def versions_for(target: object, opset_version: object, ir_version: object) -> tuple[int, int]:

@@ -243,7 +243,10 @@ def _rounding(
 
 
 def _cases(definition: Definition, card: ModelCard, free: Shape) -> list[tuple[int, Shape]]:
-    shapes = probe_shapes(definition, free)
+    states, fixed = card.input.states, None not in free.sizes
+    shapes = [free] if fixed else probe_shapes(definition, free)
+    if states and isinstance(states[0].shape[1], int):  # of a fixed batch, which they are handed on for
+        return [(states[0].shape[1], free)] * 2
     if card.input.in_graph:
         return [(1, _image(card, 61, 47)), (2, _image(card, 30, 75))]
     return [(_BATCHES[0], shapes[0]), (_BATCHES[1], shapes[-1])]

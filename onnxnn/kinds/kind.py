@@ -17,6 +17,7 @@ from onnxnn_runtime.generation.options import Generated, GenerationOptions
 from onnxnn.checkpoint.card import describe_input, describe_output, output_kind
 from onnxnn.data import Data, Preparation
 from onnxnn.definition.definition import Definition, Net
+from onnxnn.definition.dynamic_axes import fixed_input
 from onnxnn.export import preprocessing
 from onnxnn.export.example_script import ScriptBody, input_body
 from onnxnn.export.model import output_axis
@@ -236,6 +237,17 @@ class NetworkKind:
         """
         if in_graph:
             preprocessing.check(card.input, opset)
+
+    def fixed_shape(self, free: Shape) -> Shape:
+        """Return one sample as in training, for a file whose sizes are fixed.
+
+        Args:
+            free: One sample, None for the sizes that are free.
+
+        Raises:
+            ExportError: A network of this kind cannot have fixed sizes.
+        """
+        return fixed_input(self.definition) or free
 
     def value_names(self, card: ModelCard) -> tuple[str, str]:
         """Return the names of the graph's first input and first output."""

@@ -12,9 +12,14 @@ from onnxnn_runtime.card.card import InputSpec, ModelCard, StateSpec
 from onnxnn.data import Preparation
 from onnxnn.definition.definition import Definition
 from onnxnn.export.example_script import ScriptBody, prompt_body
+from onnxnn.export.fixed_shapes import no_fixed_shapes
 from onnxnn.export.verification import Parity, Trial, random_samples
+from onnxnn.graph.shape import Shape
 
 from .kind import Array, NetworkKind, register
+
+_TOKENS = 4
+"""How many tokens are tried, where a file takes one at a time."""
 
 
 @register
@@ -34,6 +39,12 @@ class LanguageModel(NetworkKind):
         states = tuple(StateSpec(f"state{i}", f"next_state{i}", shape) for i, shape in enumerate(shapes))
         return replace(super().input_spec(known), states=states)
 
+    def fixed_shape(self, free: Shape) -> Shape:
+        """Return one token: the states carry what came before."""
+        if not self.definition.build().state_shapes():
+            raise no_fixed_shapes()
+        return free.with_sizes(token=1)
+
     def script_body(self, model: Path, card: ModelCard, example: Array | None) -> ScriptBody:
         """Return what continues a text; what runs the model on an input where it writes none."""
         if card.output.kind == "tokens" and card.input.vocabulary:
@@ -45,14 +56,18 @@ class LanguageModel(NetworkKind):
         states = trial.card.input.states
         if not states:
             return super().compared(parity, trial)
+        if trial.card.input.shape[1] == 1:  # a file of fixed shapes takes them one by one
+            trial = replace(trial, shape=trial.shape.with_sizes(token=_TOKENS))
         tokens, x = random_samples(self.definition, trial)
         with torch.inference_mode():
             y, after = trial.net.step(x.to(trial.net.device))
-        middle = max(1, tokens.shape[1] // 2)
-        parts = [trial.model.infer({"input": tokens[:, :middle]})]
-        if middle < tokens.shape[1]:
-            handed_on = {state.name: parts[0][state.next] for state in states}
-            parts.append(trial.model.infer({"input": tokens[:, middle:], **handed_on}))
+        one = trial.card.input.shape[1] == 1
+        given = np.split(tokens, _TOKENS, axis=1) if one else np.array_split(tokens, 2, axis=1)
+        parts: list[dict[str, Array]] = []
+        for part in given:
+            if part.size:
+                handed_on = {state.name: parts[-1][state.next] for state in states} if parts else {}
+                parts.append(trial.model.infer({"input": part, **handed_on}))
         output = np.concatenate([part["output"] for part in parts], axis=1)
         parity = parity.joined(output, y.cpu().numpy(), tokens.shape)
         for state, wanted in zip(states, after, strict=True):

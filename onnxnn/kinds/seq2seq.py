@@ -14,7 +14,9 @@ from onnxnn_runtime.generation.options import Generated, GenerationOptions
 from onnxnn.data import Data
 from onnxnn.definition.definition import Definition, Net
 from onnxnn.export.example_script import ScriptBody, input_body, target_body
+from onnxnn.export.fixed_shapes import no_fixed_shapes
 from onnxnn.export.verification import Parity, Trial, random_samples
+from onnxnn.graph.shape import Shape
 from onnxnn.inference import seq2seq as pairs
 from onnxnn.inference.predict import Reader
 from onnxnn.layers.transformer import Transformer
@@ -92,6 +94,10 @@ class SequenceToSequence(NetworkKind):
         """Return the target of each source."""
         options.check_for(translates=True)
         return pairs.write(net, card.input, options)
+
+    def fixed_shape(self, free: Shape) -> Shape:
+        """Refuse: the target grows with every token."""
+        raise no_fixed_shapes()
 
     def output_axis(self, axis: str) -> str:
         """Return the name of the target's axis, whose size is not the source's."""

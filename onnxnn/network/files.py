@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -195,6 +195,7 @@ def export(
     steps: int | None = None,
     guidance: float | None = None,
     target: str | None = None,
+    fixed_shapes: bool | Mapping[str, int] = False,
     force: bool = False,
 ) -> ExportReport:
     """Write one ONNX file that holds everything, compared with torch before it is kept.
@@ -213,13 +214,23 @@ def export(
         target: Where the file shall run: "any", "unihiker", "rpi", "jetson", "web", "server", or an ONNX
         Runtime
             such as "ort1.13"; opset and IR follow from it, as `onnxnn targets` prints them.
+        fixed_shapes: True sets the batch to 1 and sizes as in training, for engines such as tract and OpenCV;
+            a dict, such as {"batch": 4, "height": 96, "width": 96}, sets others.
         force: Whether to replace a file of another format, or the checkpoint itself.
 
     Raises:
         ExportError: It cannot be written as asked, or differs from torch; no file is left.
     """
     options = ExportOptions(
-        opset_version, ir_version, preprocess, tolerance, sampler, steps, guidance, target
+        opset_version,
+        ir_version,
+        preprocess,
+        tolerance,
+        sampler,
+        steps,
+        guidance,
+        target,
+        fixed_shapes,
     )
     with used(self, checkpoint) as network:
         state = network._state

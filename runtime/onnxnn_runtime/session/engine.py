@@ -26,6 +26,7 @@ from onnxnn_runtime.messages.shorten import printable
 from .cores import is_limited, num_threads
 from .failures import cannot_load, cannot_run
 from .feeds import as_samples, check_divisor, check_feed
+from .fixed_batch import any_batch, in_parts
 from .forks import generation
 from .onnxfile import FileFacts
 from .pipeline import Batch, batch_sizes, default_batch_size, in_chunks, read_chunk
@@ -101,6 +102,8 @@ class Engine:
             check_states(name, self._states, self.inputs, self.outputs)
         self._fixed_batch = fixed_batch(self.arrays, self.inputs)
         self._promises = Promises(name, card, self.outputs, self._fixed_batch)
+        # How many samples a run takes, where a card says that they may come in any number.
+        self._part = self._fixed_batch if self._promises.batched and not self._states else None
 
     def _begin(self) -> tuple[Session, str]:
         """Return the first session, and where it runs."""
@@ -150,7 +153,8 @@ class Engine:
                 or gettext("none"),
             )
         self._renew()
-        checked = {name: check_feed(name, value, *self.inputs[name]) for name, value in feeds.items()}
+        inputs = self.inputs if self._part is None else any_batch(self.inputs, self._part)
+        checked = {name: check_feed(name, value, *inputs[name]) for name, value in feeds.items()}
         first = self.arrays[0] if self.arrays else None
         problem = None
         if self._spec is not None and first is not None:
@@ -158,6 +162,9 @@ class Engine:
         if problem is not None:
             raise InputError(Message(gettext("{where}: {error}", where=first, error=problem), "E-INPUT-03"))
         batch = len(checked[first]) if first is not None and checked[first].ndim else None
+        if self._part not in (None, batch) and {len(each) for each in checked.values()} == {batch}:
+            part = self._part
+            return in_parts(checked, part, lambda feeds: self._checked(self._session, feeds, outputs, part))
         return self._checked(self._session, self._with_states(checked), outputs, batch)
 
     def run_first(self, feeds: Mapping[str, object]) -> np.ndarray:
@@ -178,13 +185,15 @@ class Engine:
         outputs = [output, *(state.next for state in self._states)]
         self._renew()
         zeros = self._with_states({feed: np.zeros((1, 1), np.int64)})
+        one_by_one = self.inputs[feed][1][1:] == (1,)  # a file of fixed shapes
 
         def step(
             tokens: np.ndarray, states: Sequence[np.ndarray] | None
         ) -> tuple[np.ndarray, Sequence[np.ndarray]]:
-            feeds = dict(zeros) if states is None else dict(zip(names, states))
-            feeds[feed] = tokens
-            y, *after = self._checked(self._session, feeds, outputs, 1)
+            after = [zeros[name] for name in names] if states is None else states
+            for part in np.split(tokens, tokens.shape[1], axis=1) if one_by_one else [tokens]:
+                feeds = {**dict(zip(names, after)), feed: part}
+                y, *after = self._checked(self._session, feeds, outputs, 1)
             return y[0, -1], after
 
         return step
@@ -224,10 +233,15 @@ class Engine:
                 t = np.empty(len(x), np.int64)
             t.fill(step)
             feeds = {"x": x, "t": t} if labels is None else {"x": x, "t": t, "label": labels}
-            found = self._run(self._session, feeds, outputs)[0]
-            if found is None or found.shape != x.shape:
-                raise self._promises.other_shape(outputs[0], x.shape, found)
+            found: np.ndarray = in_parts(feeds, self._part or len(x), predicted)[0]
             return found
+
+        def predicted(feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+            found = self._run(self._session, feeds, outputs)[0]
+            shape = feeds["x"].shape
+            if found is None or found.shape != shape:
+                raise self._promises.other_shape(outputs[0], shape, found)
+            return [found]
 
         return predict
 

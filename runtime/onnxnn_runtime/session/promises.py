@@ -61,7 +61,7 @@ class Promises:
         self._scores = {} if card is None else {next(iter(declared)): _least_scores(card)}
         self._checked: dict[str, tuple[tuple[int, ...], int | None]] = {}  # the last shape that was right
         # A free batch: the card says that samples may come in any number, one row for each.
-        self._batched = card is not None and isinstance(card.input.shape[0], str)
+        self.batched = card is not None and isinstance(card.input.shape[0], str)
         for output, shape in self._shapes.items():
             self._compare(output, shape, *declared[output])
 
@@ -137,7 +137,7 @@ class Promises:
     def _check_shape(
         self, output: str, shape: tuple[Axis, ...], found: tuple[int, ...], batch: int | None
     ) -> None:
-        rows = batch if self._batched else None
+        rows = batch if self.batched else None
         expected = [
             rows if number == 0 and isinstance(size, str) else size for number, size in enumerate(shape)
         ]
