@@ -5,6 +5,7 @@
 #     make test     the same set-up, then the fast tests
 #     make check    format, lint and types
 #     make all-jobs everything that CI runs, except the set-up
+#     make ledger   every layer and kind of network in every runtime (ten minutes and more)
 #     make fuzz     tens of thousands of hostile files (an hour or more)
 #
 # Another interpreter: make demo PYTHON=python3.12
@@ -16,7 +17,7 @@ STAMP := $(VENV)/.installed
 # torch first and alone: its builds for CPU and GPU are one choice, everything else follows it.
 TORCH := torch==2.13.0
 
-.PHONY: setup demo test slow fuzz check torch-free oldest-board all-jobs clean
+.PHONY: setup demo test slow ledger fuzz check torch-free oldest-board all-jobs clean
 
 setup: $(STAMP)
 
@@ -29,6 +30,10 @@ test: $(STAMP)
 
 slow: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+
+# docs/where-it-runs.md: several Pythons, the npm registry and a Chromium are needed.
+ledger: $(STAMP)
+	$(BIN)/python scripts/parity_ledger.py
 
 # All hostile files of tests/fuzz; the slow tests try a share of them.
 fuzz: $(STAMP)

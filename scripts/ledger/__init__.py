@@ -1,0 +1,1 @@
+"""The parts of scripts/parity_ledger.py: files, runtimes, and the table of their differences."""
