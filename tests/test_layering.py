@@ -91,7 +91,7 @@ ALLOWED = {
     "runtime/onnxnn_runtime": {"PIL", "numpy", "onnxnn_runtime", "onnxruntime", "pkg_resources"},
     "onnxnn": {
         *("PIL", "lightning_fabric", "matplotlib", "numpy", "onnx", "onnxnn", "onnxnn_runtime"),
-        *("torch", "tqdm", "typing_extensions", "yaml"),
+        *("onnxruntime", "torch", "tqdm", "typing_extensions", "yaml"),
     },
     "cli/onnxnn_cli": {"PIL", "numpy", "onnxnn_cli", "onnxnn_runtime", "typer"},
 }

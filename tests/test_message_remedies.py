@@ -28,6 +28,7 @@ NAMED = "its reason names what to give, to leave out or to add"
 
 ALLOWED = {
     "export({options}): {error}": OF_ANOTHER,
+    "fixed_shapes={sizes}: {error}": OF_ANOTHER,
     "optimizer {optimizer}: {wrong}.": NAMED,
     "process {rank} ended training with {error}": "it is an error of the user's code, or of torch",
     "schedule={schedule}: {error}.": NAMED,

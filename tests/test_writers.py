@@ -34,6 +34,7 @@ ALLOWED = {
     ("atomic.py", "write_bytes"): "brings the old content back",
     ("callbacks.py", "write_bytes"): "an empty file that finds out whether a folder can be written",
     ("hnsw.py", "save"): "usearch writes the part that is renamed when it is whole",
+    ("int8.py", "save"): "into a temporary folder, which the tools of ONNX Runtime read",
     ("lock.py", "open"): "a file that is locked; its text is for people alone",
     ("samples.py", "open"): "a table from memory, into a temporary folder",
     ("child.py", "write_text"): "into the parent's temporary folder",

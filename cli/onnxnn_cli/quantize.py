@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Optional
 
 import typer
 
@@ -86,7 +86,7 @@ def quantize(asked: Quantizing) -> None:
         force=asked.force,
     )
     if asked.as_json:
-        print_json(_as_data(report))
+        print_json(report.to_dict())
         return
     facts: QuantizationSpec = report.facts
     print_text(
@@ -113,22 +113,3 @@ def quantize(asked: Quantizing) -> None:
         note(gettext("INT8 is slower on this machine: keep the float file here, unless the size counts."))
     if facts.float_layers:
         note(gettext("in float: {layers}", layers=", ".join(facts.float_layers)))
-
-
-def _as_data(report: Any) -> Dict[str, object]:
-    facts = report.facts
-    return {
-        "file": str(report.path),
-        "size": report.size,
-        "float_size": report.float_size,
-        "precision": facts.precision,
-        "settings": dict(facts.settings),
-        "measure": facts.measure,
-        "samples": facts.samples,
-        "float": dict(facts.before),
-        "quantized": dict(facts.after),
-        "drop": facts.drop,
-        "float_layers": list(facts.float_layers),
-        "seconds": report.seconds,
-        "float_seconds": report.float_seconds,
-    }

@@ -93,7 +93,7 @@ class Nodes:
     ) -> list[Value]:
         """Append a node with several outputs and return their names."""
         if op == "Split" and outputs > MOST_PARTS:
-            raise AssertionError(f"a Split of {outputs} outputs; GraphBuilder.split writes several")
+            raise AssertionError(outputs)  # GraphBuilder.split writes several
         attributes = {key: value for key, value in attributes.items() if value is not None}
         check_operator(op, attributes, self.opset, self._scope or op)
         full = self._unique(name or op)

@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -22,10 +22,13 @@ from onnx import ModelProto
 from .processor import IntegerTypes
 from .selection import TYPES, Selection, is_depthwise
 
+if TYPE_CHECKING:
+    from onnxruntime.quantization.calibrate import TensorsData
+
 Array = np.ndarray[Any, Any]
 
 
-def measure_ranges(model: ModelProto, method: str, feeds: Iterable[dict[str, Array]]) -> Any:
+def measure_ranges(model: ModelProto, method: str, feeds: Iterable[dict[str, Array]]) -> TensorsData:
     """Return the range of every value that may be quantised.
 
     Args:
@@ -34,7 +37,7 @@ def measure_ranges(model: ModelProto, method: str, feeds: Iterable[dict[str, Arr
         feeds: The calibration samples, in batches.
 
     Returns:
-        ONNX Runtime's `TensorsData`.
+        ONNX Runtime's ranges by the names of the values.
     """
     from onnxruntime.quantization import CalibrationMethod, create_calibrator
 
@@ -58,7 +61,9 @@ def measure_ranges(model: ModelProto, method: str, feeds: Iterable[dict[str, Arr
         return calibrator.compute_data()
 
 
-def quantized(model: ModelProto, ranges: Any, selection: Selection, types: IntegerTypes) -> ModelProto:
+def quantized(
+    model: ModelProto, ranges: TensorsData, selection: Selection, types: IntegerTypes
+) -> ModelProto:
     """Return a model whose selected nodes compute in integers.
 
     Opset, version of the format, metadata and producer stay those of the float model.

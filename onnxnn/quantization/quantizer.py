@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,25 @@ class QuantizationReport:
     def speedup(self) -> float:
         """How many times as fast as the float file this one is, on this machine."""
         return self.float_seconds / self.seconds
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the report for programs, as `onnxnn quantize --json` prints it."""
+        facts = self.facts
+        return {
+            "file": str(self.path),
+            "size": self.size,
+            "float_size": self.float_size,
+            "precision": facts.precision,
+            "settings": dict(facts.settings),
+            "measure": facts.measure,
+            "samples": facts.samples,
+            "float": dict(facts.before),
+            "quantized": dict(facts.after),
+            "drop": facts.drop,
+            "float_layers": list(facts.float_layers),
+            "seconds": self.seconds,
+            "float_seconds": self.float_seconds,
+        }
 
 
 @checked
@@ -248,7 +267,7 @@ def _check_passed(comparison: Comparison, samples: int, options: QuantizeOptions
     )
 
 
-def figures_text(figures: dict[str, float] | Any) -> str:
+def figures_text(figures: Mapping[str, float]) -> str:
     """Return figures for people: "accuracy 0.9712, agreement 1"."""
     return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
 

@@ -52,7 +52,9 @@ class Runner:
             found: list[Array] = self._session.run(list(outputs), {self._feed: batch})
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
             raise InputError.coded(
-                "E-MODEL-03", "the model does not run on the samples ({error}).", error=error
+                "E-MODEL-03",
+                "the model does not run on the samples ({error}). Give samples that `onnxnn predict` takes.",
+                error=error,
             ) from error
         return found
 

@@ -89,7 +89,8 @@ def read_samples(data: object, card: ModelCard, labels: Sequence[object] | None 
     if len(labels) != len(found):
         raise DataError.coded(
             "E-DATA-06",
-            "labels: expected one for each sample ({samples}), got {count}.",
+            "labels: expected one for each sample ({samples}), got {count}. Leave labels out to take those "
+            "of the folder.",
             samples=len(found),
             count=len(labels),
         )
@@ -97,7 +98,8 @@ def read_samples(data: object, card: ModelCard, labels: Sequence[object] | None 
     if given is None:
         raise DataError.coded(
             "E-DATA-05",
-            "labels: expected classes of the network ({known}) or their indices, or its values.",
+            "labels: expected classes of the network ({known}) or their indices, or its values. Rename the "
+            "others, or leave their samples out.",
             known=", ".join(card.output.classes[:20]),
         )
     return Samples(card.input, found, given)

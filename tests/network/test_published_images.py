@@ -125,7 +125,7 @@ def test_random_changes_alone_stay_beside_the_preparation(weights, photographs):
 def test_standardising_twice_is_warned_of(weights, photographs):
     model = nn("cls", verbose=0)
     model.load_img_data(photographs, transform={"Resize": (32, 32), "Normalize": ((0.5,) * 3, (0.5,) * 3)})
-    with pytest.warns(UserWarning, match="the data's Normalize does it once more"):
+    with pytest.warns(UserWarning, match="once more by the data's Normalize"):
         model.add(LAYER, weights=weights)
     model.add("linear", size=(1280, 2))  # says nothing again
 

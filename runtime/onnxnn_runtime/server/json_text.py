@@ -37,7 +37,7 @@ _NO_VALUE, _NO_COMMA = "Expecting value", "Expecting ',' delimiter"
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def loads(text: str, parse_constant: Callable[[str], Any]) -> Any:
+def loads(text: str, parse_constant: Callable[[str], object]) -> Any:
     """Return what a JSON text holds, as `json.loads` does.
 
     Args:
@@ -56,7 +56,9 @@ def loads(text: str, parse_constant: Callable[[str], Any]) -> Any:
     return decoder.decode(text)
 
 
-def _array(start: tuple[str, int], scan_once: Callable[[str, int], tuple[Any, int]]) -> tuple[list[Any], int]:
+def _array(
+    start: tuple[str, int], scan_once: Callable[[str, int], tuple[object, int]]
+) -> tuple[list[object], int]:
     """Read a list whose bracket has been read; return it, and the place after it."""
     text, place = start
     values: list[Any] = []

@@ -36,7 +36,7 @@ def types_in(flat: Sequence[object]) -> set[type]:
     return {kind for piece in _pieces(flat) for kind in set(map(type, piece))}
 
 
-def numbers_in(flat: Sequence[Any], dtype: Any = None) -> np.ndarray:
+def numbers_in(flat: Sequence[object], dtype: np.dtype | type | None = None) -> np.ndarray:
     """Return numbers as an array of one axis.
 
     Args:
@@ -50,5 +50,5 @@ def numbers_in(flat: Sequence[Any], dtype: Any = None) -> np.ndarray:
     return np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
 
 
-def _pieces(flat: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def _pieces(flat: Sequence[object]) -> Iterator[Sequence[object]]:
     return (flat[start : start + _PIECE] for start in range(0, len(flat), _PIECE))

@@ -43,9 +43,9 @@ class _Transport:
         written: Bytes that were sent, or wait to be.
     """
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(self, transport: asyncio.BaseTransport) -> None:
         self.written = 0
-        self._transport = transport
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]  # the loop's is one
         self.is_closing = transport.is_closing
 
     def __getattr__(self, name: str) -> Any:
