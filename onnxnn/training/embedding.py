@@ -40,8 +40,8 @@ def for_pairs(
                 "least two of each class, hold fewer back (train_val_ratio), or use loss='ArcFace'.",
                 loss=shortened(loss),
             )
-        smallest = SMALLEST_BATCH * processes
-        if min(train.batch_size, len(labels)) < smallest and len(labels) >= smallest:
+        smallest = min(SMALLEST_BATCH * processes, len(labels))
+        if train.batch_size < smallest:
             raise TrainingError.coded(
                 "E-TRAIN-03",
                 "batch_size={batch_size}: loss={loss} compares samples of a class with those of others "

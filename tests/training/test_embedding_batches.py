@@ -10,6 +10,7 @@ from onnxnn_runtime.errors import TrainingError
 from onnxnn import nn
 from onnxnn.data.batches import Batches, InMemory
 from onnxnn.data.pairing import PairedBatches
+from onnxnn.training.embedding import for_pairs
 
 
 def network(labels, batch_size=4, ratio=1.0, **options):
@@ -97,3 +98,14 @@ def test_sorted_samples_are_validated_and_evaluated_beside_other_classes(tmp_pat
     assert model.evaluate(batch_size=4)["loss"] == pytest.approx(history[0]["val_loss"], rel=1e-4)
     rows = np.random.default_rng(1).standard_normal((40, 6)).astype(np.float32)
     assert model.evaluate((rows, np.repeat(range(4), 10)), batch_size=4)["acc"] < 0.9
+
+
+@pytest.mark.parametrize(
+    ("count", "processes", "smallest"), [(8, 1, 4), (3, 1, 3), (5, 2, 5), (20, 2, 8)], ids=str
+)
+def test_a_batch_has_room_for_two_pairs_in_each_process_or_for_all_samples(count, processes, smallest):
+    labels = [0, 0, *([1] * (count - 2))]
+    train, _ = for_pairs(batches(labels, smallest), None, "SupCon", processes)
+    assert sum(len(x) for x, _ in train) == count
+    with pytest.raises(TrainingError, match=f"Use batch_size={smallest} or more"):
+        for_pairs(batches(labels, smallest - 1), None, "SupCon", processes)
