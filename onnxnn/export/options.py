@@ -141,7 +141,7 @@ def versions_for(target: object, opset_version: object, ir_version: object) -> t
     Raises:
         ExportError: The target is unknown, or a version is out of range or newer than the target takes.
     """
-    found = TARGETS["any"] if target is None else _target(target)
+    found = TARGETS["any"] if target is None else target_named(target)
     opset, ir = _writable(found)
     versions = [
         ("opset_version", opset if opset_version is None else opset_version, OPSETS, found.opset),
@@ -176,8 +176,12 @@ def versions_for(target: object, opset_version: object, ir_version: object) -> t
     return given[0], given[1]
 
 
-def _target(name: object) -> Target:
-    """Return the target of a name."""
+def target_named(name: object) -> Target:
+    """Return the target of a name.
+
+    Raises:
+        ExportError: There is none.
+    """
     found = find(name)
     if found is not None:
         return found

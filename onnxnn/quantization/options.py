@@ -26,7 +26,7 @@ class QuantizeOptions:
 
     Args:
         precision: "int8", the only one.
-        target: Where the file runs: "any", "server", or a target with an Arm processor, such as "unihiker".
+        target: Where the file runs, one of `onnxnn_runtime.targets.TARGETS` or "ort1.13" and the like.
         method: "minmax", "entropy" or "percentile": which range of values the calibration samples give.
         calibration: The most samples for calibration; the others measure.
         max_drop: How many points of 100 the measure may lose; None takes that of the measure.

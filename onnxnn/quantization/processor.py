@@ -5,14 +5,7 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass
 
-from onnxnn_runtime.errors import ExportError, name_hint
-from onnxnn_runtime.messages.shorten import shortened
-
-ARM = ("unihiker", "rpi", "jetson")
-"""Targets with an Arm processor."""
-
-X86 = ("any", "server", "web")
-"""Targets whose processor is of another kind, or not known."""
+from onnxnn.export.options import target_named
 
 _VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
 """Names of instructions for dot products of 8-bit integers, as Linux lists them."""
@@ -34,27 +27,18 @@ class IntegerTypes:
 
 
 def integer_types(target: str) -> IntegerTypes:
-    """Return which integers suit a target.
+    """Return which integers suit a target of `onnxnn_runtime.targets`.
 
-    "any" runs as measured on every processor, so its weights take 7 bits; "server" follows the processor of
-    this machine.
+    "server" follows the processor of this machine. Others that name no processor run as measured on every
+    one, so their weights take 7 bits.
 
     Raises:
         ExportError: There is no such target.
     """
-    if target in ARM:
+    found = target_named(target)
+    if found.processor == "arm":
         return IntegerTypes("int8", reduced=False)
-    if target == "server":
-        return here()
-    if target in X86:
-        return IntegerTypes("uint8", reduced=True)
-    raise ExportError.coded(
-        "E-EXPORT-01",
-        "target={target}: expected one of {known}{hint}",
-        target=shortened(target),
-        known=", ".join((*X86, *ARM)),
-        hint=name_hint(target, (*X86, *ARM)),
-    )
+    return here() if found.name == "server" else IntegerTypes("uint8", reduced=True)
 
 
 def here() -> IntegerTypes:
