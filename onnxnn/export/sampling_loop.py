@@ -6,14 +6,15 @@ step of an ONNX `Loop`. Only samplers that add no new noise at a step can be wri
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 from onnxnn_runtime.api.invariants import instance, present
+from onnxnn_runtime.arrays.numbers import is_number
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.diffusion import DiffusionSpec, SamplerSpec
 from onnxnn_runtime.card.kind import ModelKind
+from onnxnn_runtime.diffusion.labels import MOST_GUIDANCE
 from onnxnn_runtime.diffusion.sampler import make_plan
 from onnxnn_runtime.errors import ExportError, InputError
 from onnxnn_runtime.messages.shorten import shortened
@@ -87,11 +88,12 @@ def _guidance(guidance: object, spec: DiffusionSpec, given: str) -> float:
             "guidance out.",
             options=given,
         )
-    if isinstance(guidance, bool) or not isinstance(guidance, int | float) or not 0 <= guidance < math.inf:
+    if not is_number(guidance) or not 0 <= guidance <= MOST_GUIDANCE:
         raise ExportError.coded(
             "E-EXPORT-01",
-            "export({options}): expected guidance to be a number of at least 0; 1 is none, 2 is usual.",
+            "export({options}): expected guidance to be a number from 0 to {most}; 1 is none, 2 is usual.",
             options=given,
+            most=MOST_GUIDANCE,
         )
     return guidance
 

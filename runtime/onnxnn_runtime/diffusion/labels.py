@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Sequence
 
 import numpy as np
@@ -14,6 +13,9 @@ from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .options import MOST
 from .sampler import checked_seed
+
+MOST_GUIDANCE = 1000
+"""The largest guidance scale: far above it float32 overflows; images are all noise long before."""
 
 
 def plain_label(label: object) -> object:
@@ -111,11 +113,12 @@ def pick_guidance(guidance: float | None, label: object, classes: Sequence[str])
     guidance = plain_number(guidance)
     if guidance is None:
         return 1.0
-    if not is_number(guidance) or not 0 <= guidance < math.inf:
+    if not is_number(guidance) or not 0 <= guidance <= MOST_GUIDANCE:
         raise InputError.coded(
             "E-INPUT-06",
-            "guidance={guidance}: expected a number of at least 0. 1 is no guidance, 2 is usual.",
+            "guidance={guidance}: expected a number from 0 to {most}. 1 is no guidance, 2 is usual.",
             guidance=shortened(guidance),
+            most=MOST_GUIDANCE,
         )
     if guidance != 1 and (not classes or is_empty(label, classes)):
         raise InputError.coded(

@@ -87,7 +87,8 @@ class SamplingOptions:
         label: For networks with classes: a name or an index, or one for each image; "none" is the empty
             label. None draws labels with the frequency that they had in training.
         guidance: How far images follow their label: none + guidance * (labelled - none), see Ho &
-            Salimans, "Classifier-Free Diffusion Guidance", 2022. 1 (None) is the labelled prediction.
+            Salimans, "Classifier-Free Diffusion Guidance", 2022; 0 to 1000. 1 (None) is the labelled
+            prediction.
         noise: The first noise, in place of the seed's: float (num, C, H, W), standard normal.
         start: An image (path, bytes, PIL image or array) to begin with, or one for each: noise is added
             to it, and `strength` says how much.

@@ -128,8 +128,9 @@ def test_guidance_continues_from_none_to_the_label():
         ({"label": ["0", "x"]}, "label='x': unknown class"),
         ({"label": ["0", "1"], "num": 3}, "num=3: expected 3 entries in label.* got 2"),
         ({"label": []}, "num=0"),
-        ({"label": "0", "guidance": -0.5}, "guidance=-0.5: expected a number of at least 0"),
+        ({"label": "0", "guidance": -0.5}, "guidance=-0.5: expected a number from 0 to 1000"),
         ({"label": "0", "guidance": float("inf")}, "guidance=inf: expected"),
+        ({"label": "0", "guidance": 1e38}, "guidance=1e\\+38: expected a number from 0 to 1000"),
         (
             {"guidance": 2.0, "label": "none"},
             "guidance=2.0: expected a label for images to follow, got none",
