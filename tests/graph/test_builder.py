@@ -39,7 +39,7 @@ def test_many_parts_are_cut_by_several_nodes(parts, opset):
 
 
 def test_a_node_with_more_parts_is_a_mistake():
-    with pytest.raises(AssertionError, match="^14$"):
+    with pytest.raises(AssertionError, match=r"^14$"):
         GraphBuilder().nodes("Split", "input", outputs=14, axis=1)
 
 

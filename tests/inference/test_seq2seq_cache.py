@@ -7,11 +7,12 @@ import itertools
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn import nn
 from onnxnn_runtime.generation.options import GenerationOptions
 from onnxnn_runtime.generation.seq2seq import search, translate, whole
 from support.paths import GOLDEN
 from support.reversals import SIZES, made
+
+from onnxnn import nn
 
 
 def uncached(model):
