@@ -45,7 +45,8 @@ def test_two_actors_write_shards(cluster, golden, photos, tmp_path, monkeypatch)
         embed_files(path, "photos", "v", **options)
     begun = pq.read_table(str(tmp_path / "v")).num_rows if list((tmp_path / "v").glob("*.parquet")) else 0
     report = embed_files(path, "photos", "v", errors="skip", **options)
-    assert (report.num, report.shards, len(report.skipped)) == (8, 5, 1)
+    assert (report.num, len(report.skipped)) == (8, 1)
+    assert report.shards in (5, 6), "one more where the shard of the broken image was kept without it"
     assert report.resumed >= begun
     found = pq.read_table(str(tmp_path / "v")).to_pydict()
     names = [os.path.join("photos", f"{number}.png") for number in range(9) if number != 4]
