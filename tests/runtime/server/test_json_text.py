@@ -74,6 +74,15 @@ def test_arrays_are_written_as_lists():
     assert as_json({"a": np.array([np.nan, 1, np.inf])}).body == b'{"a":[null,1.0,null]}'
 
 
+@settings(max_examples=200, deadline=None, database=None)
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False) | st.integers(-3, 3), max_size=7))
+def test_arrays_of_float32_are_read_as_the_same_floats(numbers):
+    array = np.array(numbers, np.float32)
+    found = json.loads(as_json(array[None]).body)[0]
+    assert all(type(each) is float for each in found)
+    assert np.array(found, np.float32).tobytes() == array.tobytes()
+
+
 def test_base64_is_decoded_in_pieces_as_strictly_as_at_once(monkeypatch):
     monkeypatch.setattr("onnxnn_runtime.server.content._PIECE", 8)
     assert binary("YWJjZGVmZ2hpams=", "a") == b"abcdefghijk"
