@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, Tuple, 
 import numpy as np
 
 from .api.calls import checked_class
-from .api.options import takes_by_name, takes_late
+from .api.options import takes, takes_by_name, takes_late
 from .arrays.numbers import check_integer
 from .card.card import ModelCard
 from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
@@ -31,17 +31,10 @@ if TYPE_CHECKING:
     from .session.onnxfile import FileFacts
     from .streaming import FrameResult
 
-
-def _generation_options() -> type[GenerationOptions]:
-    from .generation.options import GenerationOptions  # here, because most models do not generate
-
-    return GenerationOptions
-
-
-def _sampling_options() -> type[SamplingOptions]:
-    from .diffusion.options import SamplingOptions  # here, because most models do not sample
-
-    return SamplingOptions
+    _generates, _samples = takes(GenerationOptions, by_place=6), takes(SamplingOptions, by_place=7)
+else:  # most models do neither
+    _generates = takes_late("onnxnn_runtime.generation.options", "GenerationOptions", by_place=6)
+    _samples = takes_late("onnxnn_runtime.diffusion.options", "SamplingOptions", by_place=7)
 
 
 _Opening = Tuple[Callable[[Opening], "Model"], Opening]
@@ -106,7 +99,7 @@ class Model(Opened):
         check_values(name, x, spec)
         return self._engine.run_first({name: x})
 
-    @takes_late(_generation_options, by_place=6)
+    @_generates
     def generate(self, options: GenerationOptions) -> Generated:
         """Continue a text, or write the target of a source.
 
@@ -165,7 +158,7 @@ class Model(Opened):
         check_translates(card, self.kind, self.name)
         return self._engine.translator()(read_sources(source, card.input)[0])
 
-    @takes_late(_sampling_options, by_place=7)
+    @_samples
     def sample(self, options: SamplingOptions) -> np.ndarray:
         """Draw images with a diffusion model.
 

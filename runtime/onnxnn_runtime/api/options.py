@@ -9,6 +9,7 @@ for a method whose options are imported when it is first looked up.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 from typing import TYPE_CHECKING, Any, Callable, Iterable, TypeVar
 
@@ -51,21 +52,19 @@ def takes(
     return decorate
 
 
-def takes_late(
-    load: Callable[[], Callable[Fields, Options]], by_place: int
-) -> Callable[[Callable[[First, Options], Result]], Callable[Concatenate[First, Fields], Result]]:
+def takes_late(module: str, name: str, by_place: int) -> Callable[[Callable[..., object]], LateMethod]:
     """Return `takes` for a method of a class whose options only some programs need.
 
+    Type checkers do not see the options: give them `takes` under TYPE_CHECKING.
+
     Args:
-        load: Imports the dataclass and returns it.
+        module: The full name of the module that has the dataclass; imported when the method is looked up.
+        name: The dataclass's.
         by_place: How many of its fields may be given without their names.
     """
 
-    def decorate(
-        function: Callable[[First, Options], Result],
-    ) -> Callable[Concatenate[First, Fields], Result]:
-        method: Any = LateMethod(lambda: takes(load(), by_place)(function))
-        return method  # type: ignore[no-any-return]  # what the class has of it is the call
+    def decorate(function: Callable[..., object]) -> LateMethod:
+        return LateMethod(lambda: takes(getattr(importlib.import_module(module), name), by_place)(function))
 
     return decorate
 

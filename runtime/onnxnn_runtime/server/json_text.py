@@ -131,7 +131,9 @@ def _numbers(values: Any) -> str:
         return _dumps(values)[1:-1]
     if values.dtype != np.float32 or not np.isfinite(values).all():  # `_dumps` refuses what is not finite
         return _dumps(values.tolist())[1:-1]
-    is_integer = (values == np.rint(values)) & (abs(values) < 1e9)  # written as 2.0; 2 would be read as an int
+    is_integer = (values == np.rint(values)) & (
+        abs(values) < 1e9
+    )  # written as 2.0; 2 would be read as an int
     formats = ["%.1f" if each else "%.9g" for each in is_integer.tolist()]
     return ",".join(formats) % tuple(values.tolist())
 

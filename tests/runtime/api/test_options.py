@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -85,16 +86,16 @@ def test_a_right_call_is_not_bound_to_the_signature(monkeypatch):
     assert make(name="a", num=3) == ("a", Making(3))
 
 
-def late_class(loaded: list) -> type:
-    """Return a class with a method whose options are imported late; `loaded` grows each time."""
-
-    def load() -> type:
-        loaded.append(1)
-        return Making
+@pytest.fixture
+def late_class(tmp_path, monkeypatch) -> type:
+    """A class with a method whose options are in a module that nobody has imported."""
+    (tmp_path / "late_options.py").write_text(f"from {__name__} import Making", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "late_options", raising=False)
 
     @checked_class()
     class Late:
-        @takes_late(load, by_place=1)
+        @takes_late("late_options", "Making", by_place=1)
         def make(self, options: Making) -> object:
             """Make some."""
             return self, options
@@ -102,21 +103,19 @@ def late_class(loaded: list) -> type:
     return Late
 
 
-def test_late_options_are_imported_when_the_method_is_looked_up():
-    loaded: list = []
-    Late = late_class(loaded)
-    late = Late()
-    assert loaded == []
+def test_late_options_are_imported_when_the_method_is_looked_up(late_class):
+    late = late_class()
+    assert "late_options" not in sys.modules
     assert late.make(3, seed=4) == (late, Making(3, 4))
-    assert (Late.make.__name__, Late.make.__doc__) == ("make", "Make some.")
-    assert str(inspect.signature(Late.make)).startswith("(self, num: 'int' = 1, *, seed: 'int | None' = None")
-    assert loaded == [1]
+    assert (late_class.make.__name__, late_class.make.__doc__) == ("make", "Make some.")
+    expected = "(self, num: 'int' = 1, *, seed: 'int | None' = None"
+    assert str(inspect.signature(late_class.make)).startswith(expected)
     with pytest.raises(CallError, match=r"make\(\): unknown option 'sed'. Did you mean 'seed'"):
         late.make(sed=1)
 
 
-def test_a_late_method_can_be_overridden_and_called_by_super():
-    class More(late_class([])):
+def test_a_late_method_can_be_overridden_and_called_by_super(late_class):
+    class More(late_class):
         def make(self, num: int = 1) -> object:
             return super().make(num + 1)
 
