@@ -272,7 +272,12 @@ class GraphBuilder(Nodes):
         if not self.keeps_cache:
             return ""
         state = self.empty_state(shape)
-        sizes = [self.unsqueeze(batch, 0), self.constant([1] * (len(shape) - 1))]
+        # OpenVINO takes a default of no numbers for a scalar, whose past then has to have the size 0.
+        found = self.node("Concat", self.node("Shape", state), self.constant([0] * len(shape)), axis=0)
+        sizes = [self.unsqueeze(batch, 0)]
+        for axis, size in enumerate(shape[1:], 1):
+            known = isinstance(size, int)
+            sizes.append(self.constant([size]) if known else self.slice(found, 0, axis, axis + 1))
         past = self.node("Expand", state, self.node("Concat", *sizes, axis=0), name="past")
         self._expanded[past] = state
         return past

@@ -19,8 +19,6 @@ KNOWN = {
     ("onnx.reference", "lrn"),
     # RNN has no activation Relu.
     ("onnx.reference", "rnn"),
-    # The Expand of the cache, by ones where the cache is larger, is inferred to have ones there.
-    ("OpenVINO", "from sequence to sequence"),
 }
 """Faults of a runtime itself, (runtime, row): red on the page and explained there; the ledger passes."""
 

@@ -112,6 +112,21 @@ def test_a_program_that_does_not_know_the_states_runs_the_file(tmp_path):
     np.testing.assert_array_equal(session.run(["output"], feeds)[0], model.infer(feeds)["output"])
 
 
+def test_an_engine_that_takes_an_empty_default_for_a_scalar_runs_the_file(tmp_path):
+    from onnx import numpy_helper
+
+    def make_scalars(graph):
+        for tensor in graph.initializer:
+            if tensor.name.startswith("state"):
+                tensor.CopyFrom(numpy_helper.from_array(np.zeros((), np.float32), tensor.name))
+        del graph.input[2:]  # what has a default is a constant there
+
+    feeds = {"input": np.array([[4, 5, 0], [7, 0, 0]]), "target": np.array([[1, 5], [1, 6]])}
+    found = broken(tmp_path, make_scalars).infer(feeds)["output"]
+    expected = rt.load(tmp_path / "net.onnx", device="cpu").infer(feeds)["output"]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
 def test_a_file_of_0_1_0_writes_what_it_wrote():
     model = rt.load(GOLDEN / "models/seq2seq-0.1.0.onnx", device="cpu")
     source = [[5, 7, 3], [4, 8, 9, 12, 3, 3], [6]]
