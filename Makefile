@@ -5,7 +5,7 @@
 #     make test     the same set-up, then the fast tests
 #     make check    format, lint and types
 #     make all-jobs everything that CI runs, except the set-up
-#     make ledger   every layer and kind of network in every runtime (ten minutes and more)
+#     make ledger   every layer and kind of network in every runtime (some minutes)
 #     make fuzz     tens of thousands of hostile files (an hour or more)
 #
 # Another interpreter: make demo PYTHON=python3.12
@@ -17,7 +17,7 @@ STAMP := $(VENV)/.installed
 # torch first and alone: its builds for CPU and GPU are one choice, everything else follows it.
 TORCH := torch==2.13.0
 
-.PHONY: setup demo test slow ledger fuzz check torch-free oldest-board all-jobs clean
+.PHONY: setup demo test slow ledger fuzz check torch-free oldest-board aarch64 all-jobs clean
 
 setup: $(STAMP)
 
@@ -52,7 +52,11 @@ torch-free: $(STAMP)
 oldest-board: $(STAMP)
 	bash scripts/oldest-board.sh $(BIN)/python
 
-all-jobs: test slow check torch-free oldest-board
+# The runtime on an emulated aarch64: qemu-user-static, and a Debian whose mirrors have arm64.
+aarch64: $(STAMP)
+	$(BIN)/python scripts/aarch64_smoke.py
+
+all-jobs: test slow check torch-free oldest-board aarch64
 
 $(STAMP): pyproject.toml runtime/pyproject.toml cli/pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 10) else 'onnxnn trains on Python 3.10 or newer, this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.11')"
@@ -62,4 +66,4 @@ $(STAMP): pyproject.toml runtime/pyproject.toml cli/pyproject.toml
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .venv-torch-free .venv-oldest-board demo build runtime/build cli/build dist
+	rm -rf $(VENV) .venv-torch-free .venv-oldest-board .venv-ledger demo build runtime/build cli/build dist

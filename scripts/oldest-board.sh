@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The runtime and the command under the oldest Python and ONNX Runtime that classroom boards carry
-# (the UNIHIKER M10 has Python 3.7). The interpreter is $PYTHON37, `python3.7`, or pyenv's. Without one the job
+# (the UNIHIKER M10 has Python 3.7), and every layer and kind of network there. The interpreter is $PYTHON37, `python3.7`, or pyenv's. Without one the job
 # fails; SKIP_OLDEST_BOARD="the reason" skips it, and the reason is printed and added to the file $SKIPPED_JOBS.
 #
 #     bash scripts/oldest-board.sh .venv/bin/python
@@ -42,3 +42,6 @@ echo "oldest-board: exporting files with the current code"
 "$python" tests/support/export_for_boards.py "$work/exported"
 
 bash scripts/board-tests.sh "$PWD/$venv/bin/python" "$work"
+
+echo "oldest-board: the files of the ledger, there and in the newest ONNX Runtime"
+PYTHON37="$python37" "$python" scripts/parity_ledger.py --only 1.13.1 newest

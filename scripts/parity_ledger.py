@@ -22,11 +22,12 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from ledger import table  # noqa: E402
+from ledger.aarch64 import PACKAGES, Aarch64  # noqa: E402
 from ledger.browser import Browser  # noqa: E402
 from ledger.runtimes import RUNTIMES, CannotStartError  # noqa: E402
 
 PAGES = (ROOT / "docs/where-it-runs.md", ROOT / "docs/zh-CN/where-it-runs.md")
-COLUMNS = (*RUNTIMES, Browser("web, WASM", "onnxruntime-web@1.30.0"))
+COLUMNS = (*RUNTIMES, Aarch64("aarch64", PACKAGES), Browser("web, WASM", "onnxruntime-web@1.30.0"))
 ENVIRONMENTS = ROOT / ".venv-ledger"
 TITLES = (("layer", "kind of network", "runtime", "version", "Python", "processor"),
           ("层", "网络种类", "运行环境", "版本", "Python", "处理器"))  # fmt: skip

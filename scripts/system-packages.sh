@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What tests use beside Python: a broker for MQTT, and a browser with Chinese fonts for the pages. On Debian and
-# Ubuntu missing ones are installed; elsewhere, or without root, the tests that need them say what is missing.
+# What tests use beside Python: a broker for MQTT, a browser with Chinese fonts for the pages, and an emulator of
+# aarch64. On Debian and Ubuntu missing ones are installed; elsewhere, or without root, the tests that need them say what is missing.
 #
 #     bash scripts/system-packages.sh
 set -euo pipefail
@@ -8,6 +8,7 @@ missing=()
 command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || missing+=(mosquitto)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
 fc-list :lang=zh 2>/dev/null | grep -q . || missing+=(fonts-noto-cjk)
+command -v qemu-aarch64-static >/dev/null || missing+=(qemu-user-static)
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0
 fi

@@ -61,7 +61,12 @@ def test_the_oldest_board_is_skipped_for_a_reason(jobs, tmp_path):
     assert (tmp_path / "skipped").read_text(encoding="utf-8") == done.stdout
 
 
-@pytest.mark.parametrize("job", ["test", "slow", "check", "torch-free", "oldest-board"])
+def test_the_oldest_board_runs_the_files_of_the_ledger():
+    script = (ROOT / "scripts/oldest-board.sh").read_text("utf-8")
+    assert re.search(r"^PYTHON37=.* scripts/parity_ledger.py --only 1.13.1 newest$", script, re.MULTILINE)
+
+
+@pytest.mark.parametrize("job", ["test", "slow", "check", "torch-free", "oldest-board", "aarch64"])
 def test_ci_fails_where_a_job_fails(jobs, job):
     done = jobs(".ci/run", make=f'[ "$1" != {job} ]')
     assert done.returncode == 1

@@ -48,6 +48,26 @@ def test_every_layer_has_a_row_or_a_kind_of_network():
     assert len(layers) >= 40
 
 
+def test_every_class_of_networks_has_a_kind_of_network():
+    from ledger.files import KIND_OF, rows
+
+    from onnxnn.kinds import NetworkKind, registered
+
+    assert set(KIND_OF) == {kind.__name__ for kind in (NetworkKind, *registered())}
+    assert {*KIND_OF.values()} <= {*rows()[1]}
+
+
+def test_every_runtime_that_was_promised_has_a_column():
+    from ledger.runtimes import RUNTIMES
+    from parity_ledger import COLUMNS
+
+    names = [column.name for column in COLUMNS]
+    assert len(names) == len(set(names)) >= 9
+    assert {"1.13.1", "newest", "aarch64", "OpenVINO", "onnx.reference", "web, WASM"} <= {*names}
+    (board,) = [runtime for runtime in RUNTIMES if runtime.name == "1.13.1"]
+    assert (board.python, board.packages[0]) == ((3, 7), "onnxruntime==1.13.1")
+
+
 def test_the_newest_runtime_agrees_with_torch(files):
     from ledger import engines, table
 
@@ -147,6 +167,7 @@ def _one_file(folder):
 def test_the_page_has_every_row_and_explains_what_is_red(page):
     from ledger import table
     from ledger.files import rows
+    from parity_ledger import COLUMNS
 
     text = (ROOT / page).read_text("utf-8")
     prose, _, tables = text.partition(table.BEGIN)
@@ -156,6 +177,8 @@ def test_the_page_has_every_row_and_explains_what_is_red(page):
         assert row in found, f"{row}: run make ledger"
         assert found[row].count("🔴") == len([each for each in table.KNOWN if each[1] == row]), found[row]
     assert header
+    for column in COLUMNS:
+        assert column.name in found, f"{column.name}: run make ledger"
     for runtime, row in table.KNOWN:
         assert f"**{runtime}**" in prose
         assert f"`{row}`" in prose

@@ -41,6 +41,17 @@ def test_a_job_that_did_not_pass_fails_the_workflow():
     assert [name for name, job in JOBS.items() if "if" in job] == ["all-jobs"]
 
 
+def test_the_whole_ledger_is_a_job_that_fails():
+    text = (ROOT / ".github/workflows/ledger.yml").read_text("utf-8")
+    assert re.search(r"^  workflow_dispatch:\n  schedule:\n    - cron: ", text, re.MULTILINE)
+    (job,) = yaml.safe_load(text)["jobs"].values()
+    assert "make ledger" in commands(job)
+    assert not re.search("continue-on-error|SKIP_", text)
+    runtimes = (ROOT / "scripts/ledger/runtimes.py").read_text("utf-8")
+    pythons = {f"3.{minor}" for minor in re.findall(r"\(3, (\d+)\), \(", runtimes)}
+    assert pythons - {"3.11"} == {*re.search(r"uv python install (.*)", text)[1].split()}  # Debian has 3.11
+
+
 def test_the_lowest_and_the_newest_torch_are_tried():
     (lowest,) = [need for need in PROJECT["dependencies"] if re.match(r"torch\b", need)]
     tried = {*MATRIX["torch"], *(row["torch"] for row in MATRIX["include"])}

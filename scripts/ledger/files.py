@@ -28,6 +28,14 @@ IN_KINDS = {
 }
 """The layers that no network of one layer can show -> the kind of network that has them."""
 
+KIND_OF = {
+    "DiffusionNetwork": "denoiser",
+    "LanguageModel": "language model",
+    "NetworkKind": "classes of a table",
+    "SequenceToSequence": "from sequence to sequence",
+}
+"""Class of onnxnn.kinds -> a kind of network that it makes."""
+
 
 def rows() -> tuple[list[str], list[str]]:
     """Return the names of the ledger's rows: layers, and kinds of networks."""
