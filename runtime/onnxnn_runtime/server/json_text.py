@@ -95,8 +95,8 @@ def _after_space(text: str, place: int) -> int:
 def pieces(data: object) -> Iterator[str]:
     """Yield the parts of a JSON text, without spaces between its values.
 
-    Arrays of float32 are written with the nine digits that tell all of them apart, in a third of the time and
-    two thirds of the length that Python's seventeen take.
+    Arrays of float32 are written with the nine digits that distinguish all of them, in a third of the time
+    and two thirds of the length that Python's seventeen take.
 
     Args:
         data: What JSON can hold, and arrays of numbers of one axis.
@@ -125,7 +125,7 @@ def pieces(data: object) -> Iterator[str]:
         yield _dumps(data.tolist() if isinstance(data, np.ndarray) else data)
 
 
-def _numbers(values: Any) -> str:
+def _numbers(values: list[object] | tuple[object, ...] | np.ndarray) -> str:
     """Return values with commas between them."""
     if not isinstance(values, np.ndarray):
         return _dumps(values)[1:-1]
