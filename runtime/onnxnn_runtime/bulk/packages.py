@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from types import ModuleType
 
-from onnxnn_runtime.messages.catalogue import coded
+from onnxnn_runtime.api.packages import imported
+from onnxnn_runtime.messages.catalogue import Message, coded
 
 
-def arrow() -> Any:
+def arrow() -> ModuleType:
     """Return the module `pyarrow`, or raise an ImportError that says what to type."""
-    return _imported("pyarrow")
+    return imported("pyarrow", "pyarrow", _lacking)
 
 
-def parquet() -> Any:
+def parquet() -> ModuleType:
     """Return the module `pyarrow.parquet`, or raise an ImportError that says what to type."""
-    return _imported("pyarrow.parquet")
+    return imported("pyarrow.parquet", "pyarrow", _lacking)
 
 
-def ray() -> Any:
+def ray() -> ModuleType:
     """Return the module `ray`, or raise an ImportError that says what to type."""
-    return _imported("ray")
+    return imported("ray", "ray", _lacking)
 
 
-def _imported(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        package = module.partition(".")[0]
-        if error.name is None or error.name.partition(".")[0] != package:
-            raise
-        raise ImportError(
-            coded(
-                "E-PACKAGE-01",
-                'embedding into shards needs {package}. Install it: pip install "onnxnn-runtime[ray]"; for '
-                "--engine local pip install pyarrow is enough.",
-                package=package,
-            )
-        ) from error
+def _lacking(package: str) -> Message:
+    return coded(
+        "E-PACKAGE-01",
+        'embedding into shards needs {package}. Install it: pip install "onnxnn-runtime[ray]"; for '
+        "--engine local pip install pyarrow is enough.",
+        package=package,
+    )
