@@ -65,7 +65,10 @@ def best(
 
 
 def products(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Return queries (M, D) times vectors (R, D), float32 (M, R); float32 vectors are not copied."""
+    """Return queries (M, D) times vectors (R, D), float32 (M, R); float32 vectors are not copied.
+
+    Those of float16, whose rounding changed their length, are scaled to length 1.
+    """
     result = np.empty((len(queries), len(vectors)), np.float32)
     whole = vectors.dtype == np.float32
     rows = max(1, len(vectors) if whole else _CONVERTED // max(1, vectors.shape[1]))
@@ -73,6 +76,8 @@ def products(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         for start in range(0, len(vectors), rows):
             block = vectors[start : start + rows].astype(np.float32, copy=False)
             np.matmul(queries, block.T, out=result[:, start : start + rows])
+            if not whole:
+                result[:, start : start + rows] /= _lengths(block)
     return result
 
 
@@ -116,7 +121,17 @@ def best_of(
 
 
 def _precise(vectors: np.ndarray, rows: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """Return the products of some vectors and a query, float64."""
+    """Return the products of some vectors, of length 1, and a query, float64."""
     wide = query.astype(np.float64)
-    blocks = [rows[start : start + _PRECISE] for start in range(0, len(rows), _PRECISE)]
-    return np.concatenate([vectors[block].astype(np.float64) @ wide for block in blocks])
+    found = np.empty(len(rows))
+    for start in range(0, len(rows), _PRECISE):
+        block = vectors[rows[start : start + _PRECISE]]
+        block = block if block.dtype == np.float32 else unit(block)
+        found[start : start + _PRECISE] = block.astype(np.float64) @ wide
+    return found
+
+
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    """Return the length of each of some vectors (R, D); 1 for those of length zero."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return np.where(lengths == 0, 1, lengths)

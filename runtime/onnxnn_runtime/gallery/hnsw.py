@@ -48,6 +48,8 @@ _QUERIES = 500
 _WIDTHS = (32, 64, 128, 256, 512, 1024)
 """Candidates of a search that are tried until the recall is reached."""
 
+_MOST = _WIDTHS[-1]
+
 _BLOCK, _BLOCKS = 1 << 16, 32
 _SAMPLED = 64
 _ADDED = 10_000
@@ -141,8 +143,9 @@ class HnswIndex:
         count = len(vectors) if k is None else k + max(k, NEIGHBOURS)
         while count * _SHARE <= self._rows:
             keys = np.sort(self._graph.search(query, count, threads=1).keys.astype(np.int64))
+            keys = keys[(keys >= 0) & (keys < self._rows)]  # as a file that nothing damaged has them
             keys = keys[~is_removed[keys]]
-            scores = (np.asarray(vectors[keys], np.float32) @ query).astype(np.float32)
+            scores = products(query[np.newaxis], vectors[keys])[0]
             all_scores = _finite(np.concatenate([scores, later_scores]))
             if is_settled(all_scores, k, all_scores[: len(keys)].min() if len(keys) else -np.inf):
                 rows = np.concatenate([keys, later])
@@ -261,7 +264,7 @@ def open_index(folder: Path, facts: IndexFacts, vectors: np.ndarray, number: int
     module = usearch()
     try:
         is_whole = os.stat(str(path)).st_size == facts.size and _file_crc(path, facts.size) == facts.file_crc
-        belongs = number == facts.vectors and len(vectors) >= facts.rows
+        belongs = number == facts.vectors and len(vectors) >= facts.rows and facts.expansion_search <= _MOST
         if not (is_whole and belongs and _vectors_crc(vectors[: facts.rows]) == facts.vectors_crc):
             raise _foreign(path)
         graph = module.Index.restore(str(path), view=True)

@@ -7,11 +7,14 @@ from collections import Counter
 import numpy as np
 
 from .entries import View
-from .exact import products
+from .exact import DECIMALS, products, unit
 from .results import Classification, Match, Matches
 
 _ROWS = 256
-"""Entries that are compared with all later ones at once."""
+"""Entries that are compared with all later ones at once, at most."""
+
+_SCORES = 1 << 24
+"""Scores in memory at once: 64 MiB."""
 
 
 def matches_of(view: View, query: str, rows: np.ndarray, scores: np.ndarray) -> Matches:
@@ -37,13 +40,19 @@ def groups(view: View, threshold: float) -> list[Matches]:
     is_free = np.ones(len(view.vectors), bool)
     is_free[view.removed] = False
     found = []
-    for start in range(0, len(rows), _ROWS):
-        block = rows[start : start + _ROWS]
-        later = view.vectors[block[0] :]
-        scores = products(np.asarray(view.vectors[block], np.float32), later).astype(np.float64)
-        for row, values in zip(block.tolist(), np.clip(np.round(scores, 6), -1, 1)):
+    size = max(1, min(_ROWS, _SCORES // max(1, len(view.vectors))))
+    for start in range(0, len(rows), size):
+        block = rows[start : start + size]
+        block = block[is_free[block]]
+        if not len(block):
+            continue
+        first = view.vectors[block]
+        queries = first if first.dtype == np.float32 else unit(first)
+        scores = products(queries, view.vectors[block[0] :])
+        for row, several in zip(block.tolist(), scores):
             if not is_free[row]:
                 continue
+            values = np.clip(np.round(several.astype(np.float64), DECIMALS), -1, 1)
             near = np.flatnonzero(values >= threshold) + block[0]
             near = near[(near > row) & is_free[near]]
             if len(near):

@@ -15,6 +15,9 @@ from .entries import Entries, Record, View
 from .manifest import About
 from .results import Matches
 
+_FEW = 1000
+"""Removed rows that are kept for the time being."""
+
 
 class MemoryStore:
     """Entries and vectors that no file holds.
@@ -67,7 +70,18 @@ class MemoryStore:
         try:
             yield
         finally:
+            if len(self.entries.removed) > max(_FEW, len(self.entries)):
+                self._compact()
             self._view = self.entries.view(self._vectors[: len(self.entries.names)])
+
+    def _compact(self) -> None:
+        """Forget the rows of removed entries; what views hold stays as it is."""
+        before = self.entries
+        rows = [row for row in range(len(before.names)) if row not in before.removed]
+        files = [before.file_of(row) for row in rows]
+        names, labels = [before.names[row] for row in rows], [before.labels[row] for row in rows]
+        self.entries = Entries(names, labels, lambda: files)
+        self._vectors = self._vectors[rows]
 
     def append(self, record: Record, vectors: np.ndarray | None = None) -> None:
         """Change the entries, and add the vectors (N, D) of unit length of those that are new."""

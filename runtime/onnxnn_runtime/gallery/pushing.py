@@ -15,6 +15,7 @@ from .address import parsed
 from .engine import Engine, Part, Row, facts_text
 from .engine_store import connected
 from .entries import View
+from .exact import unit
 from .manifest import About
 from .results import Changes
 
@@ -127,4 +128,6 @@ def _parts(view: View, rows: Sequence[tuple[int, Row]], size: int) -> Iterator[P
 
 
 def _vector(view: View, places: list[int]) -> np.ndarray:
-    return np.asarray(view.vectors[places], "<f4")
+    """Return vectors as engines keep them: float32 of length 1, which those of float16 nearly have."""
+    vectors = view.vectors[places]
+    return np.asarray(vectors if vectors.dtype == np.float32 else unit(vectors), "<f4")

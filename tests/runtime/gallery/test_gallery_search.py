@@ -30,7 +30,7 @@ def test_the_best_are_found_as_by_definition(monkeypatch, dtype, most):
     gallery = numbered(vectors, dtype=dtype)
     gallery.remove(["3", "250"])
     lengths = np.linalg.norm(queries, axis=1, keepdims=True)
-    scores = rt.get_similarity(queries / lengths, gallery.vectors.astype(np.float32), "dot")
+    scores = rt.get_similarity(queries / lengths, gallery.vectors.astype(np.float32), "cosine")
     kept = np.array([row for row in range(300) if row not in (3, 250)])
     for k in (1, 10, 297, 298, 5000):
         for row, matches in zip(scores, gallery.search(queries, k)):
@@ -158,6 +158,48 @@ def test_duplicates_are_groups_around_the_first_of_each():
         ("1", ["3"]),
         ("2", ["4", "6"]),
     ]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_equal_vectors_have_the_score_1(dtype):
+    """Also where their numbers were rounded, so that they are not of length 1 as they are stored."""
+    vectors = np.random.RandomState(0).randn(60, 33)
+    several = np.concatenate([vectors, 3 * vectors, np.zeros((2, 33))])
+    gallery = rt.Gallery.from_vectors(several, [str(row) for row in range(122)], dtype=dtype)
+    groups = gallery.duplicates(1)
+    assert [(each.query, each) for each in groups] == [
+        (str(row), [(str(60 + row), 1.0, None)]) for row in range(60)
+    ]
+    for row, found in enumerate(gallery.search(vectors, 3, 1)):
+        assert found == [(str(row), 1.0, None), (str(60 + row), 1.0, None)]
+    assert gallery.search(np.zeros(33), 2, 0) == [("0", 0.0, None), ("1", 0.0, None)]
+
+
+@pytest.mark.parametrize("scores", [1, 50, 1 << 24])
+def test_groups_are_the_same_however_many_are_compared_at_once(monkeypatch, scores):
+    monkeypatch.setattr("onnxnn_runtime.gallery.matching._SCORES", scores)
+    vectors = np.repeat(np.eye(4), 5, axis=0)[np.random.RandomState(0).permutation(20)]
+    gallery = rt.Gallery.from_vectors(vectors, [str(row) for row in range(20)])
+    gallery.remove("7")
+    groups = gallery.duplicates(1)
+    assert sorted(len(each) for each in groups) == [3, 4, 4, 4]
+    for each in groups:
+        kind = vectors[int(each.query)].argmax()
+        members = [row for row in range(20) if vectors[row].argmax() == kind and row != 7]
+        assert [int(each.query), *(int(match.name) for match in each)] == members
+
+
+def test_entries_that_come_and_go_take_no_more_memory():
+    gallery = rt.Gallery.from_vectors([[1, 0]], ["kept"], "a")
+    before = gallery._store.view()
+    for turn in range(8):
+        names = [f"{turn} {row}" for row in range(500)]
+        gallery.add_vectors(np.ones((500, 2)), names)
+        gallery.remove(names)
+    assert (gallery.names, gallery.labels, len(gallery)) == (["kept"], ["a"], 1)
+    assert len(gallery._store.entries.names) < 2000
+    assert (before.names[0], before.vectors.tolist()) == ("kept", [[1, 0]])
+    assert gallery.search([1, 1], 3) == [("kept", 0.707107, "a")]
 
 
 def test_the_label_of_most_neighbours_is_that_of_a_query():
