@@ -54,6 +54,7 @@ def test_entries_are_added_and_removed(onnxnn, gallery, tmp_path):
     done = onnxnn("gallery", "remove", gallery, "new.png")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("onnxnn: new.png: expected the name of an entry, but none has it")
+    assert "`onnxnn gallery list`" in done.stderr
 
 
 def test_what_is_found_is_printed_and_drawn(onnxnn, gallery, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Iterable, Sequence
 
 from onnxnn_runtime.arrays.numbers import is_number, plain_number
 from onnxnn_runtime.errors import InputError
@@ -82,12 +82,27 @@ def record_of(names: Sequence[str], labels: Labels, count: int) -> Record:
     return Record(names=[str(name) for name in names], labels=found, files=[None] * count)
 
 
+def names_of(names: object) -> list[object]:
+    """Return the names of entries, which are one or several.
+
+    Raises:
+        InputError: They are neither.
+    """
+    if isinstance(names, str):
+        return [names]
+    if not isinstance(names, Iterable):
+        raise InputError.coded(
+            "E-INPUT-06", "names={names}: expected a text, or several of them.", names=shortened(names)
+        )
+    return list(names)
+
+
 def name_stands_twice(name: str) -> InputError:
     """Return the error for a name that is given twice in one call."""
     return InputError.coded(
         "E-GALLERY-04",
         "{name}: expected names that differ, got this one twice. Give others with names=.",
-        name=printable(name),
+        name=_shown(name),
     )
 
 
@@ -96,15 +111,19 @@ def name_is_known(name: str) -> InputError:
     return InputError.coded(
         "E-GALLERY-04",
         "{name}: is in the gallery already. Give another name with names=, or remove it first.",
-        name=printable(name),
+        name=_shown(name),
     )
 
 
-def no_such_name(name: str) -> InputError:
+def no_such_name(name: object) -> InputError:
     """Return the error for a name that no entry has."""
     return InputError.coded(
         "E-GALLERY-04",
-        "{name}: expected the name of an entry, but none has it. Nothing was removed; `names` has all of "
-        "them.",
-        name=printable(str(name)),
+        "{name}: expected the name of an entry, but none has it. Nothing was removed; `names` and `onnxnn "
+        "gallery list` have all of them.",
+        name=_shown(str(name)),
     )
+
+
+def _shown(name: str) -> str:
+    return printable(name) or "''"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Iterable, Sequence, overload
 
-import numpy as np
-
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.api.options import takes_by_name
 from onnxnn_runtime.arrays.numbers import check_integer
@@ -18,7 +16,15 @@ from onnxnn_runtime.model import Model
 
 from .address import as_folder
 from .asked import Asked
-from .checks import check_dtype, check_same_dtype, check_threshold, name_is_known, no_such_name, record_of
+from .checks import (
+    check_dtype,
+    check_same_dtype,
+    check_threshold,
+    name_is_known,
+    names_of,
+    no_such_name,
+    record_of,
+)
 from .entries import Entries, Record
 from .exact import unit
 from .growing import GrowingGallery
@@ -27,7 +33,7 @@ from .manifest import About
 from .matching import classified, groups
 from .memory import MemoryStore
 from .origin import about_model
-from .queries import OneImage, Several, checked_vectors, query_vectors
+from .queries import OneImage, Several, as_array, checked_vectors, query_vectors
 from .results import Changes, Classification, Matches
 from .saving import create_folder, remove_folder, save_to
 from .store import store_at
@@ -149,7 +155,7 @@ class Gallery(GrowingGallery):
             InputError: The shapes do not match, a number is not finite, or a name stands twice.
         """
         check_dtype(dtype)
-        array = np.asarray(vectors)
+        array = as_array(vectors, "vectors")
         if array.ndim != 2:
             checked_vectors(array, 0, "vectors")
         about = About(array.shape[1], dtype) if model is None else about_model(model, dtype)
@@ -248,7 +254,7 @@ class Gallery(GrowingGallery):
         Raises:
             InputError: The shapes do not match, a number is not finite, or a name is there already.
         """
-        array = checked_vectors(np.asarray(vectors), self.dimension, "vectors")
+        array = checked_vectors(as_array(vectors, "vectors"), self.dimension, "vectors")
         record = record_of(names, labels, len(array))
         with self._store.writing():
             for name in record.names:
@@ -266,9 +272,9 @@ class Gallery(GrowingGallery):
             names: One name, or several.
 
         Raises:
-            InputError: There is no entry of a name.
+            InputError: There is no entry of a name, or it is no name.
         """
-        wanted = [names] if isinstance(names, str) else list(names)
+        wanted = names_of(names)
         with self._store.writing():
             rows = set()
             for name in wanted:

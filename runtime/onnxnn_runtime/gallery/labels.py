@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Callable, Iterable, Iterator, Mapping, Union
 
 import numpy as np
@@ -33,7 +34,7 @@ class Labeller:
             self._of_name = labels.get
         elif callable(labels):
             self._of_name = labels
-        elif isinstance(labels, Iterable):
+        elif isinstance(labels, Iterable) and not isinstance(labels, Set):  # which has no order
             self._rest = iter(labels)
         else:
             raise InputError.coded(

@@ -12,7 +12,7 @@ from onnxnn_runtime.arrays.conversion import without_gradient
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.inputs.given import is_numeric
 from onnxnn_runtime.messages.shapes import shape_text
-from onnxnn_runtime.messages.shorten import printable
+from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .exact import unit
 
@@ -71,13 +71,32 @@ def query_vectors(query: object, model: Model | None, dimension: int, where: str
     )
 
 
+def as_array(vectors: object, name: str) -> np.ndarray:
+    """Return vectors in whatever form they are given as an array.
+
+    Raises:
+        InputError: They are none, such as rows of different lengths.
+    """
+    try:
+        return np.asarray(without_gradient(vectors))
+    except (ValueError, TypeError) as error:
+        raise InputError.coded(
+            "E-INPUT-03",
+            "{name}: expected numbers (N, D), got {got}. Give rows of the same length.",
+            name=name,
+            got=shortened(vectors),
+        ) from error
+
+
 def checked_vectors(vectors: np.ndarray, dimension: int, name: str) -> np.ndarray:
     """Return vectors as float32 (N, D).
 
     Raises:
-        InputError: They have another dimension, or are not finite.
+        InputError: They have another dimension, or none, or are not finite.
     """
-    if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or (dimension and vectors.shape[1] != dimension):
+    is_empty = vectors.size == 0 and len(vectors) > 0 if vectors.ndim else True
+    is_other = vectors.ndim != 2 or (dimension and vectors.shape[1] != dimension)
+    if is_empty or is_other or vectors.dtype.kind not in "fiu":
         raise InputError.coded(
             "E-INPUT-03",
             "{name}: expected vectors of dimension {dimension}, as this gallery has, got {dtype} {shape}.",

@@ -50,7 +50,7 @@ class _Plan:
 
     waiting: dict[str, tuple[str | None, FileState | None]] = field(default_factory=dict)
     updated: dict[int, tuple[str | None, FileState | None]] = field(default_factory=dict)
-    seen: dict[str, bool] = field(default_factory=dict)
+    seen: dict[str, str | None] = field(default_factory=dict)  # name -> path of the file
     unchanged: int = 0
 
 
@@ -128,10 +128,10 @@ def _wanted(
         name, label = sample.name, labeller.label_of(sample.name)
         is_file = of_images and isinstance(sample.value, str)
         if name in plan.seen:
-            if is_file:
+            if is_file and plan.seen[name] == sample.value:
                 continue  # the same file, given twice
             raise name_stands_twice(name)
-        plan.seen[name] = True
+        plan.seen[name] = sample.value if is_file else None
         row = store.entries.row_of(name)
         state = state_of(sample.value) if is_file else None
         if row is not None and not is_file and not options.exact:

@@ -64,6 +64,43 @@ def test_names_and_labels_of_inputs_are_as_many(model, options, said):
         rt.Gallery.build(model, [BLACK, BLACK + 9], **options)
 
 
+def test_two_files_of_one_name_are_refused(model, photos):
+    """The same file, given twice, is one entry."""
+    first, second = sorted(map(str, photos.rglob("[0-9]*.png")))[:2]
+    gallery = rt.Gallery.build(model, [first, first], names=["a", "a"])
+    assert gallery.names == ["a"]
+    for call in (gallery.add, lambda inputs, **rest: rt.Gallery.build(model, inputs, **rest)):
+        with pytest.raises(rt.InputError, match=r"^b: expected names that differ, got this one twice"):
+            call([first, second], names=["b", "b"])
+
+
+@pytest.mark.parametrize("labels", [{"x", "y"}, frozenset("xy"), {"a": 1, "b": 2}.keys(), 1.5])
+def test_labels_without_an_order_are_refused(labels):
+    with pytest.raises(rt.InputError, match=r"^labels=.*: expected a label for each input"):
+        rt.Gallery.from_vectors(np.eye(2), "ab", labels)
+
+
+@pytest.mark.parametrize(
+    "vectors", [[[1, 2], [3]], [1, [2]], np.zeros((2, 0)), np.zeros(2), 5, None, "ab", [["a", "b"]] * 2, [[]]]
+)
+def test_what_are_no_vectors_is_refused(vectors):
+    gallery = rt.Gallery.from_vectors(np.eye(2), "ab")
+    for call in (rt.Gallery.from_vectors, gallery.add_vectors):
+        with pytest.raises(rt.InputError, match=r"^vectors: expected "):
+            call(vectors, ["c", "d"])
+    assert gallery.names == ["a", "b"]
+
+
+@pytest.mark.parametrize("names", [None, 5, 1.5])
+def test_what_is_no_name_is_not_removed(names):
+    gallery = rt.Gallery.from_vectors(np.eye(2), ["", "b"])
+    with pytest.raises(rt.InputError, match=rf"^names={names}: expected a text, or several of them"):
+        gallery.remove(names)
+    with pytest.raises(rt.InputError, match=r"^'': is in the gallery already"):
+        gallery.add_vectors([[1, 0]], [""])
+    assert gallery.remove(name for name in ("", "b")).removed == 2
+
+
 def test_labels_are_given_in_many_ways(model):
     names = ["a", "b"]
     for labels, expected in (
