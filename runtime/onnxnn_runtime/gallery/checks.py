@@ -10,7 +10,7 @@ from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 from onnxnn_runtime.messages.suggestions import is_one_of
 
-from .entries import Record
+from .entries import Entries, Record
 from .labels import Labeller, Labels
 
 
@@ -97,6 +97,21 @@ def names_of(names: object) -> list[object]:
     return list(names)
 
 
+def rows_of(entries: Entries, names: Iterable[object]) -> list[int]:
+    """Return the rows of entries by their names, in order and each once.
+
+    Raises:
+        InputError: There is no entry of a name.
+    """
+    rows = set()
+    for name in names:
+        row = entries.row_of(name) if isinstance(name, str) else None
+        if row is None:
+            raise _no_such_name(name)
+        rows.add(row)
+    return sorted(rows)
+
+
 def name_stands_twice(name: str) -> InputError:
     """Return the error for a name that is given twice in one call."""
     return InputError.coded(
@@ -115,7 +130,7 @@ def name_is_known(name: str) -> InputError:
     )
 
 
-def no_such_name(name: object) -> InputError:
+def _no_such_name(name: object) -> InputError:
     """Return the error for a name that no entry has."""
     return InputError.coded(
         "E-GALLERY-04",

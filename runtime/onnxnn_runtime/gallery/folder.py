@@ -19,25 +19,28 @@ import contextlib
 import os
 import zlib
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterator, NamedTuple, Sequence
+from typing import Callable, Iterator, NamedTuple
 
 import numpy as np
 
-from onnxnn_runtime.errors import OnnxnnError
+from onnxnn_runtime.errors import InputError, OnnxnnError
 from onnxnn_runtime.files.access import cannot_read, cannot_write
 from onnxnn_runtime.messages.shorten import printable
 
-from .asked import Asked, has_labels, matches_in
+from .asked import Asked, Searcher, has_labels, matches_in
 from .compaction import created, remove_others
-from .entries import Entries, FileState, Record, View
-from .hnsw import HnswIndex, IndexOptions, open_index
+from .entries import Entries, Record, View
+from .exact import best
+from .held import entries_before_log
+from .hnsw import IndexOptions, open_index
 from .index_facts import IndexFacts
 from .indexing import indexed
 from .lock import writer_lock
-from .log import line_of, read_log, unpacked
+from .log import line_of, read_log
 from .manifest import MANIFEST, About, Manifest, read_manifest, write_manifest
-from .problems import content_of, damaged
+from .problems import damaged
 from .results import Matches
 from .synced import flush, flush_folder
 
@@ -63,8 +66,8 @@ class _Loaded(NamedTuple):
 
 
 class _Open(NamedTuple):
-    vectors: BinaryIO
-    log: BinaryIO
+    vectors: FileIO
+    log: FileIO
 
 
 class FolderStore:
@@ -82,7 +85,7 @@ class FolderStore:
         self.path = path
         self._take(_load(path))
         self._open: _Open | None = None
-        self._index: tuple[IndexFacts, HnswIndex] | None = None
+        self._index: tuple[IndexFacts, Searcher] | None = None
 
     @property
     def where(self) -> str:
@@ -126,9 +129,28 @@ class FolderStore:
         if facts is None or asked.exact:
             return matches_in(view, asked)
         if self._index is None or self._index[0] != facts:
-            number = self._loaded.manifest.vectors
-            self._index = facts, open_index(self.path, facts, view.vectors, number)
-        return matches_in(view, asked, self._index[1].best)
+            self._index = facts, self._searcher(facts)
+        return matches_in(view, asked, self._index[1])
+
+    def _searcher(self, facts: IndexFacts) -> Searcher:
+        """Return the search by the index; exact search where a writer has put another one in its place since.
+
+        Raises:
+            InputError: The index is damaged.
+            ImportError: usearch is not installed.
+        """
+        try:
+            return open_index(self.path, facts, self._view.vectors, self._loaded.manifest.vectors).best
+        except InputError:
+            if self._has(facts):
+                raise
+            return best
+
+    def _has(self, facts: IndexFacts) -> bool:
+        """Return whether the folder still has this index."""
+        with contextlib.suppress(OSError, InputError):
+            return read_manifest(self.path).index == facts
+        return False
 
     def build_index(self, options: IndexOptions, report: Callable[[int, int], object]) -> IndexFacts:
         """Build the index of all vectors that are there; call it within `writing`.
@@ -182,6 +204,8 @@ class FolderStore:
                 try:
                     self._commit()
                 except OSError as error:
+                    with contextlib.suppress(OSError, InputError):
+                        self._take(_load(self.path))  # what was written before stays
                     if isinstance(error, OnnxnnError):
                         raise
                     raise cannot_write(self.path, error) from error
@@ -202,12 +226,8 @@ class FolderStore:
         line = line_of(record, zlib.crc32(content))
         try:
             files = self._opened()
-            files.vectors.seek(len(self.entries.names) * self.about.bytes_of_row)
-            files.vectors.write(content)
-            files.vectors.flush()
-            files.log.seek(self._loaded.log_bytes)
-            files.log.write(line)
-            files.log.flush()
+            _write(files.vectors, len(self.entries.names) * self.about.bytes_of_row, content)
+            _write(files.log, self._loaded.log_bytes, line)
         except OSError as error:
             raise cannot_write(self.path, error) from error
         self.entries.apply(record)
@@ -216,11 +236,14 @@ class FolderStore:
         )
 
     def _opened(self) -> _Open:
-        """Return the files that are written, without what a killed process left at the log's end."""
+        """Return the files that are written, without what a killed process left at the log's end.
+
+        They are not buffered: what could not be written must not be written later, when it was reported.
+        """
         if self._open is None:
-            vectors = open(str(self._file("vectors")), "r+b")  # noqa: SIM115  # `_close` closes both
+            vectors = open(str(self._file("vectors")), "r+b", 0)  # noqa: SIM115  # `_close` closes both
             try:
-                log = open(str(self._file("log")), "r+b")  # noqa: SIM115
+                log = open(str(self._file("log")), "r+b", 0)  # noqa: SIM115
             except OSError:
                 vectors.close()
                 raise
@@ -255,12 +278,28 @@ class FolderStore:
             self._compact(sparse)
 
     def _compact(self, sparse: bool) -> None:
-        """Write the names again without the log, and the vectors where most of them were removed."""
-        made = created(self.path, self._loaded.manifest, self.entries, self._loaded.vectors, sparse)
-        write_manifest(self.path, made)
+        """Write the names again without the log, and the vectors where most of them were removed.
+
+        Where there is no room for that, the log is longer until the next change.
+        """
+        with contextlib.suppress(OSError):
+            made = created(self.path, self._loaded.manifest, self.entries, self._loaded.vectors, sparse)
+            write_manifest(self.path, made)
         flush_folder(self.path)
         self._take(_load(self.path))
-        remove_others(self.path, made)
+        remove_others(self.path, self._loaded.manifest)
+
+
+def _write(file: FileIO, start: int, content: bytes) -> None:
+    """Write at a place of a file that is not buffered, which may take several calls.
+
+    Raises:
+        OSError: The disk is full, or failed.
+    """
+    file.seek(start)
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) or 0 :]
 
 
 def _load(path: Path) -> _Loaded:
@@ -290,17 +329,7 @@ def _is_missing() -> str:
 
 
 def _read(path: Path, manifest: Manifest) -> _Loaded:
-    names, labels = _columns(path, manifest, "names", manifest.names_bytes, manifest.names_crc, 2)
-    if not set(map(type, names)) | set(map(type, labels)) <= {str, type(None)}:
-        raise damaged(path, manifest.name_of("names"))
-
-    def read_files() -> Sequence[FileState | None]:
-        (files,) = _columns(path, manifest, "files", manifest.files_bytes, manifest.files_crc, 1)
-        return [None if each is None else (int(each[0]), int(each[1]), str(each[2])) for each in files]
-
-    entries = Entries(names, labels, read_files)
-    if os.stat(str(path / manifest.name_of("files"))).st_size != manifest.files_bytes:
-        raise damaged(path, manifest.name_of("files"))
+    entries = entries_before_log(path, manifest)
     log = manifest.name_of("log")
     logged = read_log(path, log, manifest.log_bytes)
     held = os.stat(str(path / manifest.name_of("vectors"))).st_size
@@ -319,19 +348,9 @@ def _read(path: Path, manifest: Manifest) -> _Loaded:
         end, records = each.end, records + 1
     if len(entries.names) * manifest.about.bytes_of_row > held:
         raise damaged(path, manifest.name_of("vectors"))
+    if entries.names and not manifest.about.dimension:
+        raise damaged(path, MANIFEST)
     return _Loaded(manifest, entries, _mapped(path, manifest, len(entries.names)), records, end)
-
-
-def _columns(path: Path, manifest: Manifest, part: str, size: int, crc: int, count: int) -> list[list[Any]]:
-    """Return the columns of a file, where it is the one that the manifest means."""
-    name = manifest.name_of(part)
-    content = content_of(path, name)
-    if len(content) != size or zlib.crc32(content) != crc:
-        raise damaged(path, name)
-    try:
-        return unpacked(content, count, manifest.rows)
-    except (ValueError, RecursionError) as error:
-        raise damaged(path, name) from error
 
 
 def _is_whole(path: Path, manifest: Manifest, start: int, record: Record, crc: int) -> bool:

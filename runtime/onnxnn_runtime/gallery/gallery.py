@@ -22,8 +22,8 @@ from .checks import (
     check_threshold,
     name_is_known,
     names_of,
-    no_such_name,
     record_of,
+    rows_of,
 )
 from .entries import Entries, Record
 from .exact import unit
@@ -276,14 +276,9 @@ class Gallery(GrowingGallery):
         """
         wanted = names_of(names)
         with self._store.writing():
-            rows = set()
-            for name in wanted:
-                row = self._store.entries.row_of(name) if isinstance(name, str) else None
-                if row is None:
-                    raise no_such_name(name)
-                rows.add(row)
+            rows = rows_of(self._store.entries, wanted)
             if rows:
-                self._store.append(Record(removed=sorted(rows)))
+                self._store.append(Record(removed=rows))
         self.changes = Changes(0, 0, 0, len(rows), [])
         return self.changes
 

@@ -1,17 +1,20 @@
 """One writer of a gallery: a lock file that names its owner.
 
 The lock is one of the operating system on an open file, so it ends with the process that holds it, however
-that ends; the text in the file, which process and host that is, is for people. Nobody ever removes the file.
+that ends; the text in the file, which process and host that is, is for people. Who holds it alone removes the
+file, with a folder that was made for a call which was refused.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Callable, Iterator
+from typing import Callable, Iterator
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import cannot_write
@@ -45,13 +48,11 @@ def writer_lock(
         OutputError: The folder may not be written.
     """
     path = folder / name
-    try:
-        file = open(str(path), "a+b")  # noqa: SIM115  # closed below
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    with file:
+    with _opened(path) as file:
         if not _taken(file):
             raise (busy or _busy)(printable(str(folder)), _owner(file))
+        if not _is_at(path, file):  # the folder was removed meanwhile, and the lock with it
+            raise cannot_write(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
         _write_owner(file, {"pid": os.getpid(), "host": socket.gethostname()})
         try:
             yield
@@ -60,7 +61,23 @@ def writer_lock(
             _release(file)
 
 
-def _taken(file: BinaryIO) -> bool:
+def _opened(path: Path) -> FileIO:
+    """Open the file without a buffer, whose content would be tried again on a disk that is full."""
+    try:
+        return open(str(path), "a+b", 0)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def _is_at(path: Path, file: FileIO) -> bool:
+    """Return whether a file that is open is the one that has a name now."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(str(path)))
+    except OSError:
+        return False
+
+
+def _taken(file: FileIO) -> bool:
     """Take the lock of the operating system; return whether nobody else has it.
 
     File systems that know no locks, some of networks, let everybody have it.
@@ -80,7 +97,7 @@ def _taken(file: BinaryIO) -> bool:
     return True
 
 
-def _release(file: BinaryIO) -> None:
+def _release(file: FileIO) -> None:
     with contextlib.suppress(OSError):
         if fcntl is not None:
             fcntl.flock(file.fileno(), fcntl.LOCK_UN)
@@ -91,7 +108,7 @@ def _release(file: BinaryIO) -> None:
             msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 
 
-def _write_owner(file: BinaryIO, owner: object) -> None:
+def _write_owner(file: FileIO, owner: object) -> None:
     with contextlib.suppress(OSError):  # the lock holds without the text
         file.seek(0)
         file.truncate()
@@ -99,7 +116,7 @@ def _write_owner(file: BinaryIO, owner: object) -> None:
         file.flush()
 
 
-def _owner(file: BinaryIO) -> str:
+def _owner(file: FileIO) -> str:
     """Return who holds the lock, for a message."""
     try:
         file.seek(0)

@@ -95,16 +95,16 @@ def _read_line(line: bytes, end: int) -> Logged | None:
         if int(line[:8], 16) != zlib.crc32(text):
             return None
         data = json.loads(text.decode("utf-8", "surrogatepass"))
-        updated = {int(row): (_label(label), _file(file)) for row, label, file in data["updated"]}
+        updated = {int(row): (_label(label), file_state(file)) for row, label, file in data["updated"]}
         names, labels, files = data["names"], data["labels"], data["files"]
         if not len(names) == len(labels) == len(files) or not all(isinstance(each, str) for each in names):
             return None
         removed = [int(row) for row in data["removed"]]
         record = Record(
-            removed, updated, names, [_label(each) for each in labels], [_file(each) for each in files]
+            removed, updated, names, [_label(each) for each in labels], [file_state(each) for each in files]
         )
         return Logged(record, int(data["crc"]), end)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 
@@ -114,9 +114,14 @@ def _label(value: object) -> str | None:
     return value
 
 
-def _file(value: object) -> FileState | None:
+def file_state(value: object) -> FileState | None:
+    """Return what is known of a file, from JSON.
+
+    Raises:
+        ValueError: It is none.
+    """
     if value is None:
         return None
-    if not isinstance(value, list) or len(value) != 3:
+    if not isinstance(value, list) or list(map(type, value)) != [int, int, str]:
         raise ValueError
-    return int(value[0]), int(value[1]), str(value[2])
+    return value[0], value[1], value[2]

@@ -46,6 +46,16 @@ def content_of(folder: Path, name: str) -> bytes:
         OSError: It cannot be read, or is not there.
         OnnxnnError: It is no regular file, which might never end.
     """
+    check_regular(folder, name)
+    return (folder / name).read_bytes()
+
+
+def check_regular(folder: Path, name: str) -> None:
+    """Refuse what is no regular file, which might never end.
+
+    Raises:
+        OSError: It is not there.
+        OnnxnnError: It is none.
+    """
     if not stat.S_ISREG(os.stat(str(folder / name)).st_mode):
         raise damaged(folder, name, gettext("is not a regular file"))
-    return (folder / name).read_bytes()

@@ -15,9 +15,11 @@ from onnxnn_runtime.messages.shorten import printable
 
 from .compaction import created, remove_others, started
 from .entries import Entries, View
-from .lock import writer_lock
+from .lock import LOCK, writer_lock
 from .manifest import MANIFEST, About, Manifest, is_file_of_gallery, read_manifest, write_manifest
 from .synced import flush_folder
+
+_IS_WINDOWS = os.name == "nt"
 
 
 def create_folder(folder: Path, about: About) -> bool:
@@ -38,10 +40,20 @@ def create_folder(folder: Path, about: About) -> bool:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove an empty gallery that was made for a call which was refused, as far as possible."""
-    with contextlib.suppress(OSError):
-        for name in filter(is_file_of_gallery, os.listdir(str(folder))):
-            os.unlink(str(folder / name))
+    """Remove an empty gallery that was made for a call which was refused, as far as possible.
+
+    One to which another process has added something meanwhile, or is about to, stays.
+    """
+    with contextlib.suppress(OSError, InputError):
+        with writer_lock(folder):
+            manifest = read_manifest(folder)
+            if manifest.rows or os.stat(str(folder / manifest.name_of("log"))).st_size:
+                return
+            for name in filter(is_file_of_gallery, os.listdir(str(folder))):
+                if name != LOCK or not _IS_WINDOWS:
+                    os.unlink(str(folder / name))
+        if _IS_WINDOWS:  # where no file that is open can be removed
+            os.unlink(str(folder / LOCK))
         os.rmdir(str(folder))
 
 

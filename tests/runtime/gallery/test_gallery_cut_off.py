@@ -132,7 +132,9 @@ def test_a_newer_version_is_named(complete):
         rt.Gallery.open(complete)
 
 
-@pytest.mark.parametrize("changed", ['"number": 3', '"vectors": 99', '"dtype": "int8"', '"rows": 1e3'])
+@pytest.mark.parametrize(
+    "changed", ['"dimension": 0', '"number": 3', '"vectors": 99', '"dtype": "int8"', '"rows": 1e3']
+)
 def test_a_manifest_that_means_other_files_is_refused(complete, changed):
     lines = (complete / "gallery.json").read_text(encoding="ascii").split("\n")
     key = changed.split(":")[0]

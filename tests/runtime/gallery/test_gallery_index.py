@@ -122,6 +122,27 @@ def test_an_index_is_gone_with_the_file_of_its_vectors_and_replaced_by_a_new_one
     assert len(gallery.search(clustered(1)[0], 5)) == 5
 
 
+def test_a_reader_whose_index_another_process_replaced_searches_exactly(gallery, tmp_path):
+    """It keeps what there was when it opened the folder, whether it had opened the index or not."""
+    gallery.build_index()
+    used, unused = (rt.Gallery.open(tmp_path / "g") for _ in range(2))
+    queries = clustered(20, 1)
+    expected = used.search(queries, 5, exact=True)
+    used.search(queries, 5)
+    gallery.build_index(connectivity=8)
+    gallery.remove("0")
+    gallery.build_index()
+    assert recall(used.search(queries, 5), expected) > 0.9
+    assert unused.search(queries, 5) == expected
+    for reader in (used, unused):
+        assert reader.refresh()
+        assert reader.index == gallery.index
+        assert reader.search(queries, 5) == gallery.search(queries, 5)
+    (tmp_path / "g" / gallery.index.file).unlink()
+    with pytest.raises(rt.InputError, match="expected the index of this gallery's vectors"):
+        rt.Gallery.open(tmp_path / "g").search(queries, 5)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_a_few_vectors_and_empty_ones_are_indexed(tmp_path, dtype):
     vectors = [[1, 0], [0, 0], [0, 1]]
