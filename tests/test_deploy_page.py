@@ -97,7 +97,7 @@ def test_ray_serve(folder, monkeypatch):
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-    (folder / "pets.py").write_text(blocks("python")[0] + blocks("python")[1], encoding="utf-8")
+    (folder / "pets.py").write_text(blocks("python")[1], encoding="utf-8")  # what it shows, and no more
     monkeypatch.syspath_prepend(folder)
     with tempfile.TemporaryDirectory(prefix="ray-") as temporary:
         ray.init(num_cpus=3, include_dashboard=False, _temp_dir=temporary, log_to_driver=False)

@@ -18,6 +18,7 @@ from .arrays.numbers import check_integer
 from .card.card import Axis
 from .errors import ExportError, OutputError
 from .files.access import PathLike, as_path, cannot_write, check_folder, regular_file, write_atomically
+from .inputs.folders import is_stray
 from .loading import load
 from .messages.shorten import printable
 from .model import Model
@@ -42,6 +43,10 @@ TYPES: Mapping[str, str] = {
 
 _CONFIG = "config.pbtxt"
 _LABELS = "labels.txt"
+_VERSION = "1"
+
+_OURS = (_CONFIG, _LABELS, _VERSION)
+"""What a model's folder holds; anything else in it is of somebody else, such as another version."""
 
 
 @checked
@@ -58,7 +63,7 @@ def write_triton(path: PathLike, folder: PathLike, *, max_batch: int = 64, force
         path: The .onnx file; its name without the ending is the model's in Triton.
         folder: The model repository; it is created, and other models in it stay.
         max_batch: The most samples that Triton batches, from 1.
-        force: Replace a model of this name.
+        force: Replace a model of this name, where nothing was added to it, such as a version 2.
 
     Returns:
         The model's folder in the repository, which is there whole or not at all.
@@ -66,7 +71,8 @@ def write_triton(path: PathLike, folder: PathLike, *, max_batch: int = 64, force
     Raises:
         ExportError: Triton has no such model: an output is no tensor, or its axes are not declared.
         InputError: The file is no model that runs.
-        OutputError: The repository has a model of this name, or cannot be written.
+        OutputError: The repository has a model of this name, with other versions perhaps, or cannot be
+            written.
     """
     check_integer("max_batch", max_batch)
     source, repository = regular_file(path), as_path(folder, "folder")
@@ -82,7 +88,10 @@ def write_triton(path: PathLike, folder: PathLike, *, max_batch: int = 64, force
     _check_free(target, force)
     content = source.read_bytes()
     model = load(source, device="cpu")
-    files = {_CONFIG: config_text(model, target.name, max_batch).encode("utf-8"), "1/model.onnx": content}
+    files = {
+        _CONFIG: config_text(model, target.name, max_batch).encode("utf-8"),
+        f"{_VERSION}/model.onnx": content,
+    }
     if _labelled(model) is not None:
         files[_LABELS] = _labels(model).encode("utf-8")
     _write(target, files)
@@ -176,7 +185,7 @@ def _octal(character: str) -> str:
 
 
 def _check_free(target: Path, force: bool) -> None:
-    """Refuse to replace what is there, and with `force` what is no model of Triton.
+    """Refuse to replace what is there, and with `force` what is no model of Triton or has more than ours.
 
     Raises:
         OutputError: It is there.
@@ -184,6 +193,15 @@ def _check_free(target: Path, force: bool) -> None:
     if not os.path.lexists(str(target)):
         return
     is_model = (target / _CONFIG).is_file()
+    others = _others(target) if force and is_model else []
+    if others:
+        raise OutputError.coded(
+            "E-OUTPUT-02",
+            "{path}: expected a model of Triton with version 1 alone, got one that also has {name}, which "
+            "would be lost. Move it away, or choose another file name or folder.",
+            path=printable(str(target)),
+            name=printable(others[0], 80),
+        )
     if not (force and is_model):
         raise OutputError.coded(
             "E-OUTPUT-02",
@@ -191,6 +209,21 @@ def _check_free(target: Path, force: bool) -> None:
             "force=True (--force) replaces a model of Triton.",
             path=printable(str(target)),
         )
+
+
+def _others(target: Path) -> list[str]:
+    """Return what else a model's folder holds, where replacing it would lose that; a link leads elsewhere.
+
+    Raises:
+        OutputError: It cannot be listed.
+    """
+    if target.is_symlink():
+        return []
+    try:
+        names = sorted(os.listdir(str(target)))
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    return [name for name in names if name not in _OURS and not is_stray(name)]
 
 
 def _write(target: Path, files: Mapping[str, bytes]) -> None:

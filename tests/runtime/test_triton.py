@@ -160,6 +160,18 @@ def test_a_model_is_replaced_with_force_alone(golden, tmp_path):
         write_triton(path, tmp_path, force=True)  # a folder of something else
 
 
+@pytest.mark.parametrize("other", ["2/model.onnx", "0/model.onnx", "warmup/x", "readme.md"])
+def test_other_versions_and_files_are_never_lost(golden, tmp_path, other):
+    path = golden / "models" / "table.onnx"
+    folder = write_triton(path, tmp_path)
+    (folder / other).parent.mkdir(exist_ok=True)
+    (folder / other).write_bytes(b"mine")
+    before = {each: each.read_bytes() for each in folder.rglob("*") if each.is_file()}
+    with pytest.raises(rt.OutputError, match=f"also has {other.split('/')[0]}, which would be lost"):
+        write_triton(path, tmp_path, force=True)
+    assert {each: each.read_bytes() for each in folder.rglob("*") if each.is_file()} == before
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_it_is_written_whole_or_not_at_all(golden, tmp_path, monkeypatch, force):
     path = golden / "models" / "table.onnx"
