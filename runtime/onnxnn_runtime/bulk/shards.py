@@ -132,7 +132,15 @@ def read_shard(path: Path) -> Shard:
             raise ValueError
         records = tuple(_record(*each) for each in facts["inputs"])
         return Shard(path, Maker(str(facts["model"]), bool(facts["normalize"])), records)
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (
+        pa.ArrowException,
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise _damaged(path) from error
 
 

@@ -58,7 +58,7 @@ def regular_file(
         path: What the user gave.
         what: What is expected there, for messages, such as "checkpoint".
         error: What to raise; a missing file raises its subclass that is a FileNotFoundError, if any.
-        advice: What to do where there is no such file.
+        advice: What to do where there is no such file; to check the path, where nothing is said.
 
     Raises:
         OnnxnnError: It is no path, missing, a folder, no regular file, or may not be read; of class `error`.
@@ -107,7 +107,9 @@ def cannot_read(
     if isinstance(found, (FileNotFoundError, NotADirectoryError)) and not _has_long_name(path, found):
         kind = _MISSING.get(error, error)
         text = gettext("{path}: no such {what}.", path=path, what=what)
-        return kind(Message(text + following(advice), code_of(error, missing=True)))
+        return kind(
+            Message(text + following(advice or gettext("Check the path.")), code_of(error, missing=True))
+        )
     return error(Message(_unreadable(path, found, what), code_of(error)))
 
 
@@ -138,13 +140,19 @@ def _unreadable(path: object, found: Exception, what: str) -> str:
         )
     if _has_long_name(path, found):
         return gettext(
-            "{path}...: expected at most 255 bytes in the name of this {what}, got {count} characters.",
+            "{path}...: expected at most 255 bytes in the name of this {what}, got {count} characters. Give "
+            "a shorter name.",
             path=str(path)[:40],
             what=what,
             count=len(str(path)),
         )
     reason = system_reason(found)
-    return gettext("{path}: this {what} cannot be read ({reason}).", path=path, what=what, reason=reason)
+    return gettext(
+        "{path}: this {what} cannot be read ({reason}). Check the path, and the disk that it is on.",
+        path=path,
+        what=what,
+        reason=reason,
+    )
 
 
 _LONGEST_NAME = 255

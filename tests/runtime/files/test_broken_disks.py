@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 import errno
 import io
+import re
 
 import onnxnn_runtime as rt
 import pytest
+from onnxnn_runtime.files.access import cannot_read
 
 
 class Broken(io.RawIOBase):
@@ -95,3 +97,29 @@ def test_files_of_training(tmp_path, breaks):
     }.items():
         with pytest.raises(rt.OnnxnnError, match=rf"{name}: .*({what}|is no .npz file)"):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize("error", [rt.InputError, rt.errors.CheckpointError, rt.errors.OutputError])
+@pytest.mark.parametrize(
+    "found",
+    [
+        FileNotFoundError(errno.ENOENT, "No such file or directory"),
+        NotADirectoryError(errno.ENOTDIR, "Not a directory"),
+        PermissionError(errno.EACCES, "Permission denied"),
+        OSError(errno.ENAMETOOLONG, "File name too long"),
+        OSError(errno.EIO, "Input/output error"),
+        OSError(errno.ELOOP, "Too many levels of symbolic links"),
+        UnicodeEncodeError("utf-8", "\udc80", 0, 1, "surrogates not allowed"),
+        ValueError("embedded null byte"),
+    ],
+    ids=lambda found: type(found).__name__ + str(getattr(found, "errno", "")),
+)
+def test_every_reason_says_what_to_do(found, error):
+    text = cannot_read("a.png", found, "image", error).text
+    assert re.match(r"^(a\.png|'a\.png'|a\.png\.\.\.): .+\. [A-Z][a-z]+ .+\.$", text), text
+
+
+def test_advice_stands_in_place_of_checking_the_path():
+    found = FileNotFoundError(errno.ENOENT, "No such file or directory")
+    assert cannot_read("a.png", found).text == "a.png: no such file. Check the path."
+    assert cannot_read("a.png", found, advice="Build it.").text == "a.png: no such file. Build it."
