@@ -2,7 +2,8 @@
 
 The name of an entry is a path, and a gallery that somebody else made may name any file of this machine. So a
 file is shown only where its SHA-256 is the one that the gallery has of it: whoever made the gallery had its
-content, and one that was changed since is not the image that was found.
+content, and one that was changed since is not the image that was found. On Windows a path on another
+machine is not even looked at: that alone would connect to it, and send who is asking.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from onnxnn_runtime.errors import OnnxnnError
+from onnxnn_runtime.messages.catalogue import speaking
 from onnxnn_runtime.messages.shorten import shortened
 
 from .errors import UnknownModel
@@ -82,10 +84,11 @@ def thumbnail(gallery: Gallery, name: str, settings: ServerSettings) -> bytes:
 def _content(gallery: Gallery, name: str, most: int) -> bytes:
     """Return the content of the file of an entry, of `most` bytes at most."""
     try:
-        known = gallery.file_of(name)
+        with speaking(None):  # the log is for whoever runs the server
+            known = gallery.file_of(name)
     except OnnxnnError as error:  # it names the folder, which clients need not know
         raise cannot_be_read(error) from error
-    if known is None or known[0] > most:
+    if known is None or known[0] > most or is_remote(name):
         raise _missing(name)
     size, _, sha256 = known
     try:
@@ -99,6 +102,16 @@ def _content(gallery: Gallery, name: str, most: int) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise _missing(name)
     return data
+
+
+def is_remote(path: str, windows: bool = os.name == "nt") -> bool:
+    r"""Return whether a path is one of Windows on another machine, or of a device: \\machine\share, \\.\pipe.
+
+    Args:
+        path: The path.
+        windows: Whether this is Windows.
+    """
+    return windows and path.replace("/", "\\").startswith("\\\\")
 
 
 def _missing(name: str) -> UnknownModel:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.gallery.entries import Record
+from onnxnn_runtime.server import thumbnails
+from onnxnn_runtime.server.thumbnails import is_remote
 from PIL import Image
 from support.posix import posix
 
@@ -99,16 +102,57 @@ def test_a_file_without_end_is_not_read(serving, open_model, tmp_path):
             assert client.get("/thumbnail", params={"name": path}).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "remote"),
+    [
+        (r"\\machine\share\a.png", True),
+        ("//machine/share/a.png", True),
+        ("/\\machine/share/a.png", True),
+        (r"\\?\UNC\machine\share\a.png", True),
+        (r"\\.\pipe\a", True),
+        (r"C:\photos\a.png", False),
+        ("photos/a.png", False),
+        (r"\a.png", False),
+        ("", False),
+    ],
+)
+def test_paths_on_other_machines(path, remote):
+    assert is_remote(path, windows=True) == remote
+    assert not is_remote(path, windows=False)
+
+
+def test_a_path_on_another_machine_is_not_looked_at(serving, open_model, tmp_path, monkeypatch):
+    """That alone would connect to it."""
+    data = io.BytesIO()
+    Image.new("RGB", (5, 5), "blue").save(data, "PNG")
+    name, looked_at = "//machine/share/a.png", []
+    sha256 = hashlib.sha256(data.getvalue()).hexdigest()
+    gallery = rt.Gallery.from_vectors([[1, 0]], [name], model=open_model("image_embedder"))
+    with gallery._store.writing():
+        gallery._store.append(Record(updated={0: (None, (len(data.getvalue()), 1, sha256))}))
+    gallery.save(tmp_path / "gallery")
+    real = os.stat
+    monkeypatch.setattr(thumbnails, "is_remote", lambda path: is_remote(path, windows=True))
+    with serving("image_embedder", gallery=str(tmp_path / "gallery")) as client:
+        monkeypatch.setattr(os, "stat", lambda path, **rest: (looked_at.append(path), real(path, **rest))[1])
+        assert client.get("/thumbnail", params={"name": name}).status_code == 404
+    assert name not in looked_at
+
+
 def test_a_gallery_whose_files_are_damaged_shows_none(serving, open_model, photos, tmp_path, caplog):
     gallery = rt.Gallery.build(open_model("image_classifier"), str(photos), tmp_path / "gallery")
     gallery.save(gallery.path)  # what was in the log is in files of names now
     (files,) = (tmp_path / "gallery").glob("files-*.json")
     files.write_bytes(files.read_bytes().replace(b"[", b" "))
     with serving("image_classifier", gallery=str(gallery.path)) as client:
-        answer = client.get("/thumbnail", params={"name": str(photos / "small.jpg")})
+        answer = client.get(
+            "/thumbnail", params={"name": str(photos / "small.jpg")}, headers={"Accept-Language": "zh"}
+        )
     assert answer.status_code == 503
     assert str(tmp_path) not in answer.text
     assert str(tmp_path) in caplog.text
+    assert "expected a complete gallery" in caplog.text  # in the language of the server, for its operator
+    assert re.search("[\u4e00-\u9fff]", answer.json()["error"]["message"])
 
 
 def test_without_a_gallery_there_are_none(client, photos):
