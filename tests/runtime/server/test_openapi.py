@@ -121,6 +121,14 @@ def test_answers_are_as_the_document_says(serving, name):
     check(document, "post", path.partition("?")[0], answer)
 
 
+def test_a_page_of_another_origin_is_refused_as_the_document_says(whole, document):
+    for path, item in document["paths"].items():
+        for method in item:
+            answer = whole.request(method, path, headers={"Origin": "https://other.example"})
+            assert answer.status_code == 403
+            check(document, method, path, answer)
+
+
 @pytest.mark.parametrize("path", ["/models", "/healthz"])
 def test_what_is_said_about_models_is_as_the_document_says(serving, path):
     with serving("image_classifier", "table", "text", "loop", "no_card") as client:

@@ -150,6 +150,42 @@ def test_the_token_is_asked_for_and_kept(server_process, opened):
         assert not page.is_visible("#token")
 
 
+@pytest.mark.parametrize(
+    ("language", "said"), [("en-US", "not called by this name"), ("zh-CN", "不能用这个名称访问")]
+)
+def test_a_server_that_is_called_by_another_name_says_so(server_process, opened, language, said):
+    with opened(server_process("table").url, language, 360) as page:
+        page.wait_for_selector("#work:not([hidden])")
+        page.route("**/models", lambda route: route.fulfill(status=403, json={"error": {"message": "Host"}}))
+        page.reload()
+        page.wait_for_selector("[role=alert] .problem")
+        assert said in page.inner_text("[role=alert]")
+
+
+def test_a_camera_that_opens_too_late_is_closed(server_process, opened):
+    """Another model was chosen while the browser asked."""
+    prepared = """
+        const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (asked) => {
+            window.stream = await real(asked);
+            await new Promise((resolve) => { window.allow = resolve; });
+            return window.stream;
+        };
+    """
+    url = server_process("image_classifier", "table").url
+    with opened(url, prepared=prepared) as page:
+        page.get_by_role("button", name="Take a photo").click()
+        page.evaluate("new Promise((resolve) => { setInterval(() => window.allow && resolve(), 20); })")
+        page.select_option("#model", "table")
+        page.evaluate("window.allow()")
+        page.evaluate(
+            """new Promise((resolve) => {
+                const isEnded = (each) => each.readyState === 'ended';
+                setInterval(() => window.stream.getTracks().every(isEnded) && resolve(), 20);
+            })"""
+        )
+
+
 def test_a_form_is_sent_with_the_keyboard_alone(server_process, opened):
     with opened(server_process("table").url) as page:
         page.wait_for_selector("#work:not([hidden])")

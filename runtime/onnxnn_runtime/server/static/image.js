@@ -107,6 +107,10 @@ async function openCamera(preview, take, failed, opener) {
     refused();
     return;
   }
+  if (!preview.isConnected) {
+    close(); // another model was chosen while the browser asked
+    return;
+  }
   const shutter = element('button', { type: 'button', class: 'main', click: shoot }, text('shoot'));
   const devices = await navigator.mediaDevices.enumerateDevices();
   const controls = [shutter];
