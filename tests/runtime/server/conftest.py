@@ -14,6 +14,9 @@ import pytest
 from support.browser import ARGUMENTS, CHROMIUM, opened_in
 from support.paths import GOLDEN
 
+HANGING = 120
+"""Seconds after which a request in this process counts as one that is never answered."""
+
 NEEDED = ("starlette", "uvicorn", "python_multipart", "httpx")
 """The packages of onnxnn-runtime[serve], and the one that speaks to the server."""
 
@@ -59,7 +62,7 @@ class Client:
         return await self._client.request(method, path, **options)
 
     def request(self, method, path, **options):
-        return self.run(self.send(method, path, **options))
+        return self.run(asyncio.wait_for(self.send(method, path, **options), HANGING))
 
     def get(self, path, **options):
         return self.request("GET", path, **options)

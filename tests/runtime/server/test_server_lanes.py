@@ -16,6 +16,7 @@ import pytest
 from onnxnn_runtime.server.errors import Overloaded
 from onnxnn_runtime.server.lanes import largest_batch
 from onnxnn_runtime.server.metrics import Histogram, Metrics
+from support.lanes import sizes, together
 from support.paths import GOLDEN
 from support.posix import posix
 
@@ -24,33 +25,6 @@ MODELS = GOLDEN / "models"
 
 def rows(count):
     return np.random.default_rng(0).random((count, 2)).astype(np.float32)
-
-
-async def together(served, feeds):
-    """Let several requests wait, so that one lane finds all of them."""
-    gate, begun = threading.Event(), threading.Event()
-
-    def work(model):
-        begun.set()
-        return gate.wait(10)
-
-    blocked = asyncio.ensure_future(served.call(work))
-    while not begun.is_set():
-        await asyncio.sleep(0.01)
-    waiting = [asyncio.ensure_future(served.infer(each)) for each in feeds]
-    while served.lanes.waiting < len(waiting):
-        await asyncio.sleep(0.01)
-    gate.set()
-    await blocked
-    return await asyncio.gather(*waiting, return_exceptions=True)
-
-
-def sizes(client):
-    """How many batches ran, and how many inputs in all of them."""
-    text = client.get("/metrics").text
-    return [
-        int(float(re.search(rf"onnxnn_batch_size_{name}{{.*}} (.*)", text)[1])) for name in ("count", "sum")
-    ]
 
 
 def test_what_waits_together_runs_as_one_batch(serving, open_model):
