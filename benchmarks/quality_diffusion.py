@@ -27,6 +27,7 @@ from quick import quick_or
 
 from onnxnn import nn
 from onnxnn.datasets import digits, write_class_folders
+from onnxnn.quantization.frechet import frechet_distance
 from onnxnn.training.callbacks import Callback
 
 CLASSIFIER_SEED = 7
@@ -78,17 +79,6 @@ def train_classifier(folder: Path, path: Path) -> None:
     model.export(path)
 
 
-def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the Fréchet distance between two sets of features (N, D)."""
-    mean_a, mean_b = a.mean(0), b.mean(0)
-    cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
-    values, vectors = np.linalg.eigh(cov_a)
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    both = np.linalg.eigvalsh(root @ cov_b @ root)  # (C1 C2)^(1/2) has the roots of these eigenvalues
-    trace = np.trace(cov_a) + np.trace(cov_b) - 2 * np.sqrt(np.maximum(both, 0)).sum()
-    return float(((mean_a - mean_b) ** 2).sum() + trace)
-
-
 def train(name: str, folder: Path, minutes: float) -> Path:
     """Train "ours" or "basenn" for some minutes and export the denoiser."""
     path = folder / f"{name}.onnx"
@@ -134,8 +124,8 @@ def main() -> None:
         shuffled = np.random.RandomState(0).permutation(len(known))
         halves = known[shuffled[:898]], known[shuffled[898:]]
         noise = np.random.RandomState(1).uniform(size=(options.samples, 1, 28, 28)).astype(np.float32)
-        print(f"real against real   {frechet(*halves):8.3f}")
-        print(f"noise               {frechet(known, features(noise)):8.3f}", flush=True)
+        print(f"real against real   {frechet_distance(*halves):8.3f}")
+        print(f"noise               {frechet_distance(known, features(noise)):8.3f}", flush=True)
         plans = {
             "basenn": [(options.baseline[0], int(options.baseline[1]))],
             "ours": quick_or([("ddpm", 2)], [("dpm++", 20), ("dpm++", 10), ("ddim", 20), ("ddpm", 500)]),
@@ -149,7 +139,7 @@ def main() -> None:
                 drawn = model.sample(num=options.samples, sampler=sampler, steps=steps, seed=0)
                 seconds = time.perf_counter() - start
                 write_grid(drawn[:64], folder / f"{name}-{sampler.replace('+', 'p')}-{steps}.png")
-                distance = frechet(known, features(drawn))
+                distance = frechet_distance(known, features(drawn))
                 print(f"{name:6} {sampler:5} {steps:3} steps {distance:8.3f}   {seconds:6.1f} s", flush=True)
 
 

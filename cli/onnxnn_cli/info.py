@@ -134,13 +134,15 @@ def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:
 
 
 def _quantized(spec: QuantizationSpec) -> str:
+    from .quantize import lost_text
+
     figures = ", ".join(f"{name} {value:.4g}" for name, value in spec.after.items())
     return gettext(
-        "{precision}, {figures} on {samples}, {drop:.2f} points lost",
+        "{precision}, {figures} on {samples}, {lost}",
         precision=spec.precision,
         figures=figures,
         samples=ngettext("{count} held-out sample", "{count} held-out samples", spec.samples),
-        drop=spec.drop,
+        lost=lost_text(spec),
     )
 
 

@@ -49,7 +49,10 @@ class Quantizing:
         None,
         "--max-drop",
         metavar="POINTS",
-        help=gettext("How many points of 100 may be lost; 0.5 if not given, of same neighbours 3."),
+        help=gettext(
+            "How many points of 100 may be lost; 0.5 if not given, of same neighbours 3. Perplexity may grow "
+            "by so many percent, 1 if not given, the Fréchet distance of images by 10."
+        ),
     )
     calibration: int = typer.Option(
         128, "--calibration", metavar="N", help=gettext("The most samples that calibrate.")
@@ -101,9 +104,8 @@ def quantize(asked: Quantizing) -> None:
         print_text(gettext("{title}: {figures}", title=title, figures=quantizer.figures_text(figures)))
     print_text(
         gettext(
-            "{drop:.2f} points lost on {samples}; {quantized:.2f} ms for one on one core here, float "
-            "{float:.2f} ms",
-            drop=facts.drop,
+            "{lost} on {samples}; {quantized:.2f} ms for one on one core here, float {float:.2f} ms",
+            lost=lost_text(facts),
             samples=ngettext("{count} held-out sample", "{count} held-out samples", facts.samples),
             quantized=1000 * report.seconds,
             float=1000 * report.float_seconds,
@@ -113,3 +115,10 @@ def quantize(asked: Quantizing) -> None:
         note(gettext("INT8 is slower on this machine: keep the float file here, unless the size counts."))
     if facts.float_layers:
         note(gettext("in float: {layers}", layers=", ".join(facts.float_layers)))
+
+
+def lost_text(facts: QuantizationSpec) -> str:
+    """Return what a quantised file lost: "0.21 points lost", or "perplexity grew by 0.21 %"."""
+    if facts.grows:
+        return gettext("{measure} grew by {drop:.2f} %", measure=facts.measure, drop=facts.drop)
+    return gettext("{drop:.2f} points lost", drop=facts.drop)

@@ -11,13 +11,15 @@ from onnx import ModelProto
 from onnxnn_runtime.errors import ExportError
 
 from .correction import corrected, measure_means
+from .equalisation import equalized, ranks_of, tied_values
 from .int8 import measure_ranges, quantized
 from .measures import MIN_COSINE, Comparison, Measure
 from .options import QuantizeOptions
 from .processor import IntegerTypes, integer_types
-from .running import Runner
+from .running import Feeds, Runner
 from .samples import Samples
 from .selection import select
+from .statistics import channel_peaks
 
 Array = np.ndarray[Any, Any]
 
@@ -35,49 +37,68 @@ class Candidate:
     Args:
         model: The model.
         float_layers: The names of nodes with weights that stay in float.
+        equalized: Whether the channels of its values were equalised first.
     """
 
     model: ModelProto
     float_layers: tuple[str, ...] = ()
+    equalized: bool = False
 
 
-def best_candidate(
-    model: ModelProto,
-    calibrating: Samples,
-    measure: Measure,
-    output: str,
-    options: QuantizeOptions,
-    exact: bool,
-) -> Candidate:
+@dataclass(frozen=True)
+class Trial:
+    """What candidates are tried on.
+
+    Args:
+        samples: The calibration samples.
+        measure: How models are compared.
+        output: The output that is compared.
+        exact: Whether to measure without this processor's integer instructions.
+    """
+
+    samples: Samples
+    measure: Measure
+    output: str
+    exact: bool
+
+    def feeds(self, most: int | None = None) -> Iterator[Feeds]:
+        """Yield what the graph runs on: all samples, or the first few."""
+        samples = self.samples if most is None else self.samples.part(range(min(most, len(self.samples))))
+        return self.measure.feeds(samples)
+
+    def output_of(self, model: ModelProto, exact: bool, most: int | None = None) -> Array:
+        """Return the output for all samples, or for the first few."""
+        return Runner(model, exact).all(self.feeds(most), self.output)
+
+
+def best_candidate(model: ModelProto, trial: Trial, options: QuantizeOptions) -> Candidate:
     """Return the quantised model that measures best on the calibration samples.
 
     Args:
         model: The float model, whose nodes have names.
-        calibrating: The calibration samples.
-        measure: How models are compared.
-        output: The output that is compared.
+        trial: What it is tried on.
         options: How it is quantised.
-        exact: Whether to measure without this processor's integer instructions.
 
     Raises:
         ExportError: No layer of it is faster in integers.
     """
-    calibrated = Calibrated.of(model, calibrating, options)
-    plain = calibrated.candidate()
+    calibrated, plain = _closest(model, trial, options)
     if not options.auto:
         return plain
+    measure, samples = trial.measure, trial.samples
     limit = (measure.max_drop if options.max_drop is None else options.max_drop) / 2
-    before = Runner(model, exact=False).all(calibrating.batches(), output)
+    before = measure.results(Runner(model, exact=False), samples, trial.output)
+    references = measure.references(samples)
 
     def compared(candidate: Candidate) -> Comparison:
-        after = Runner(candidate.model, exact).all(calibrating.batches(), output)
-        return measure.compare(before, after, calibrating.labels, limit)
+        after = measure.results(Runner(candidate.model, trial.exact), samples, trial.output)
+        return measure.compare(before, after, references, limit)
 
     best, found = plain, compared(plain)
     order: list[str] = []
     count = 1
     while not (found.passed and found.cosine >= _SURE_COSINE):
-        order = order or calibrated.sensitive_first(calibrating, output, exact)
+        order = order or calibrated.sensitive_first(trial)
         if count > len(order) // 2:
             break
         candidate = calibrated.candidate(order[:count])
@@ -86,6 +107,24 @@ def best_candidate(
             best, found = candidate, comparison
         count *= 2
     return best
+
+
+def _closest(model: ModelProto, trial: Trial, options: QuantizeOptions) -> tuple[Calibrated, Candidate]:
+    """Return what quantises the model, as it is or equalised, with an output closer to that in float."""
+    calibrated = Calibrated.of(model, trial, options)
+    plain = calibrated.candidate()
+    tied = tied_values(model)
+    if not tied:
+        return calibrated, plain
+    peaks = channel_peaks(model, ranks_of(model, tied), trial.feeds())
+    other = Calibrated.of(equalized(model, peaks), trial, options, equalized=True)
+    right = trial.output_of(model, exact=False)
+    found = [(calibrated, plain), (other, other.candidate())]
+    errors = [
+        float(np.square(trial.output_of(each.model, trial.exact) - right).mean(dtype=np.float64))
+        for _, each in found
+    ]
+    return found[1] if errors[1] < errors[0] else found[0]
 
 
 @dataclass(frozen=True)
@@ -97,15 +136,19 @@ class Calibrated:
         ranges: The range of each value.
         means: The mean of each channel of what layers read.
         types: How numbers are held.
+        equalized: Whether its channels were equalised.
     """
 
     model: ModelProto
     ranges: Any
     means: dict[str, Array]
     types: IntegerTypes
+    equalized: bool = False
 
     @classmethod
-    def of(cls, model: ModelProto, samples: Samples, options: QuantizeOptions) -> Calibrated:
+    def of(
+        cls, model: ModelProto, trial: Trial, options: QuantizeOptions, equalized: bool = False
+    ) -> Calibrated:
         """Run the calibration samples through a float model.
 
         Raises:
@@ -118,10 +161,9 @@ class Calibrated:
                 "expected a convolution or a linear layer before the last layer, which stays in float: INT8 "
                 "makes no other layer faster. Keep the float file.",
             )
-        feed = model.graph.input[0].name
-        means = measure_means(model, selection, samples.batches())
-        ranges = measure_ranges(model, options.method, _feeds(feed, samples))
-        return cls(model, ranges, means, integer_types(options.target))
+        means = measure_means(model, selection, trial.feeds())
+        ranges = measure_ranges(model, options.method, trial.feeds())
+        return cls(model, ranges, means, integer_types(options.target), equalized)
 
     def candidate(self, in_float: Sequence[str] = ()) -> Candidate:
         """Return the model in integers, its biases corrected.
@@ -132,28 +174,21 @@ class Calibrated:
         selection = select(self.model, in_float)
         first = quantized(self.model, self.ranges, selection, self.types)
         better = corrected(self.model, first, selection, self.means)
-        return Candidate(quantized(better, self.ranges, selection, self.types), selection.kept)
+        made = quantized(better, self.ranges, selection, self.types)
+        return Candidate(made, selection.kept, self.equalized)
 
-    def sensitive_first(self, samples: Samples, output: str, exact: bool) -> list[str]:
+    def sensitive_first(self, trial: Trial) -> list[str]:
         """Return the layers, those first that change an output most where they alone are in integers.
 
         Args:
-            samples: The calibration samples, of which the first few are used.
-            output: The output that is compared.
-            exact: Whether to measure without this processor's integer instructions.
+            trial: What they are tried on; the first few samples are used.
         """
-        few = samples.part(range(min(_FEW, len(samples))))
-        right = Runner(self.model, exact=False).all(few.batches(), output)
+        right = trial.output_of(self.model, exact=False, most=_FEW)
         errors = {}
         weighted = select(self.model).weighted
         for name in weighted:
             selection = select(self.model, [other for other in weighted if other != name])
             alone = quantized(self.model, self.ranges, selection, self.types)
-            found = Runner(alone, exact).all(few.batches(), output)
+            found = trial.output_of(alone, trial.exact, _FEW)
             errors[name] = float(np.square(found - right).sum())
         return sorted(errors, key=lambda name: -errors[name])
-
-
-def _feeds(name: str, samples: Samples) -> Iterator[dict[str, Array]]:
-    for batch in samples.batches():
-        yield {name: batch}

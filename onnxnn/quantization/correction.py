@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
-from .running import Runner
+from .running import Feeds
 from .selection import Selection, groups_of
+from .statistics import channel_means
 
 Array = np.ndarray[Any, Any]
 
@@ -22,34 +23,21 @@ Means = dict[str, Array]
 """The mean of each channel of a value, by the value's name."""
 
 
-def measure_means(model: ModelProto, selection: Selection, batches: Iterable[Array]) -> Means:
+def measure_means(model: ModelProto, selection: Selection, feeds: Iterable[Feeds]) -> Means:
     """Return the mean of each channel of what the selected convolutions and Gemm read.
 
     Args:
         model: The float model.
         selection: Its nodes.
-        batches: The calibration samples.
+        feeds: The calibration samples.
     """
     chosen = set(selection.weighted)
-    axes = {
-        node.input[0]: [0, *range(2, _rank(model, node))]
+    ranks = {
+        node.input[0]: _rank(model, node)
         for node in model.graph.node
         if node.name in chosen and node.op_type in ("Conv", "Gemm")
     }
-    copy = ModelProto()
-    copy.CopyFrom(model)
-    for name, over in axes.items():
-        copy.graph.node.append(_mean_node(model, copy, name, over))
-        copy.graph.output.append(helper.make_tensor_value_info(_mean_name(name), TensorProto.FLOAT, None))
-    runner = Runner(copy, exact=False)
-    totals: dict[str, Array] = {}
-    count = 0
-    for batch in batches:
-        found = runner.run(batch, [_mean_name(name) for name in axes])
-        for name, mean in zip(axes, found, strict=True):
-            totals[name] = totals.get(name, 0) + mean.astype(np.float64) * len(batch)
-        count += len(batch)
-    return {name: total / max(count, 1) for name, total in totals.items()}
+    return channel_means(model, ranks, feeds)
 
 
 def corrected(model: ModelProto, quantized: ModelProto, selection: Selection, means: Means) -> ModelProto:
@@ -120,19 +108,6 @@ def _rank(model: ModelProto, node: NodeProto) -> int:
     if node.op_type == "Gemm":
         return 2
     return next(len(each.dims) for each in model.graph.initializer if each.name == node.input[1])
-
-
-def _mean_name(name: str) -> str:
-    return f"{name}/channel_mean"
-
-
-def _mean_node(model: ModelProto, copy: ModelProto, name: str, axes: list[int]) -> NodeProto:
-    opset = next(entry.version for entry in model.opset_import if not entry.domain)
-    if opset < 18:
-        return helper.make_node("ReduceMean", [name], [_mean_name(name)], axes=axes, keepdims=0)
-    constant = f"{_mean_name(name)}/axes"
-    copy.graph.initializer.append(numpy_helper.from_array(np.array(axes, np.int64), constant))
-    return helper.make_node("ReduceMean", [name, constant], [_mean_name(name)], keepdims=0)
 
 
 def _read_often(model: ModelProto) -> set[str]:

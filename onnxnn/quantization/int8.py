@@ -8,11 +8,12 @@ Krishnamoorthi 2018, arXiv:1806.08342, section 3).
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,11 +133,12 @@ class _Once:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the tools log away from the user: that a model was not preprocessed is intended."""
+    """Keep what the tools log and print away from the user: that a model was not preprocessed is intended."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)
     try:
-        yield
+        with redirect_stdout(io.StringIO()):
+            yield
     finally:
         root.setLevel(level)

@@ -1,20 +1,22 @@
 """How much a model loses by being quantised: one class for each measure.
 
 A measure compares what the float file and the quantised one return for the same held-out samples. Its drop is
-in points of 100.
+in points of 100; of perplexity and the Fréchet distance it is how many percent they grew.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.labels import THRESHOLD
-from onnxnn_runtime.errors import ExportError
+from onnxnn_runtime.card.quantization import GROWS
+
+from .running import Feeds, Runner
+from .samples import Samples
 
 Array = np.ndarray[Any, Any]
 
@@ -30,7 +32,8 @@ class Comparison:
         measure: Its name.
         before: The figures of the float file.
         after: Those of the quantised file.
-        drop: Points of 100 that were lost; below 0 where the quantised file is better.
+        drop: Points of 100 that were lost, or percent that the figure grew where the least is best; below 0
+            where the quantised file is better.
         max_drop: How many may be.
         cosine: The mean cosine between feature vectors; 1 where there are none.
     """
@@ -41,6 +44,11 @@ class Comparison:
     drop: float
     max_drop: float
     cosine: float = 1.0
+
+    @property
+    def grows(self) -> bool:
+        """Whether the figure is one that grows as a model loses: `drop` is in percent of it then."""
+        return self.measure in GROWS
 
     @property
     def passed(self) -> bool:
@@ -59,21 +67,50 @@ class Measure(ABC):
 
     Attributes:
         output: The graph output that it compares; None takes the first.
-        max_drop: How many points may be lost by default.
+        max_drop: How many points, or percent, may be lost by default.
+
+    Args:
+        feed: The graph's input.
     """
 
     output: str | None = None
     max_drop: float = 0.5
 
-    @abstractmethod
-    def compare(self, before: Array, after: Array, labels: Array | None, max_drop: float) -> Comparison:
-        """Compare what two files return.
+    def __init__(self, feed: str) -> None:
+        self._feed = feed
+
+    def feeds(self, samples: Samples) -> Iterator[Feeds]:
+        """Yield what the graph runs on, a few samples at a time.
+
+        Raises:
+            InputError: A sample cannot be read, or does not match the model.
+        """
+        for batch in samples.batches():
+            yield {self._feed: batch}
+
+    def results(self, runner: Runner, samples: Samples, output: str) -> Array:
+        """Return what is compared: here one output for all samples, (N, ...).
 
         Args:
-            before: (N, ...) of the float file.
+            runner: The model.
+            samples: What it runs on.
+            output: The graph output.
+        """
+        return runner.all(self.feeds(samples), output)
+
+    def references(self, samples: Samples) -> Array | None:
+        """Return what the results of both files are compared with: the labels, where they are known."""
+        return samples.labels
+
+    @abstractmethod
+    def compare(self, before: Array, after: Array, labels: Array | None, max_drop: float) -> Comparison:
+        """Compare the results of two files.
+
+        Args:
+            before: What `results` returned for the float file.
             after: The same of the quantised one.
-            labels: The samples' labels; None where they are not known: then the float file is right.
-            max_drop: The points that may be lost.
+            labels: What `references` returned; None where it is not known: then the float file is right.
+            max_drop: The points or percent that may be lost.
         """
 
 
@@ -114,7 +151,8 @@ class Vectors(Measure):
 
     max_drop = 3.0
 
-    def __init__(self, output: str) -> None:
+    def __init__(self, feed: str, output: str) -> None:
+        super().__init__(feed)
         self.output = output
 
     def compare(self, before: Array, after: Array, labels: Array | None, max_drop: float) -> Comparison:
@@ -130,27 +168,6 @@ class Vectors(Measure):
                 figure["neighbour_accuracy"] = share
             drop = 100 * (right[0] - right[1])
         return Comparison("neighbours", *figures, drop, max_drop, cosine)
-
-
-def measure_for(kind: ModelKind, name: str) -> Measure:
-    """Return the measure for a kind of model.
-
-    Raises:
-        ExportError: There is none: models of text and of images from noise stay in float.
-    """
-    if kind.does == "classify":
-        return Accuracy()
-    if kind.does == "regress":
-        return Values()
-    if kind.does == "embed" and kind.vector is not None:
-        return Vectors(kind.vector)
-    raise ExportError.coded(
-        "E-QUANT-01",
-        "{name}: expected a model that classifies, computes values or feature vectors, got one for "
-        "{call}(). Quantised models of other kinds are not measured yet. Use the float file.",
-        name=name,
-        call=kind.call,
-    )
 
 
 def _decided(scores: Array) -> Array:

@@ -23,8 +23,9 @@ from onnxnn_runtime.opening import require_card
 from onnxnn_runtime.outputs.output_files import check_output
 from onnxnn_runtime.session.onnxfile import ModelFile
 
-from .candidate import Candidate, best_candidate
-from .measures import MIN_COSINE, Comparison, Measure, measure_for
+from .candidate import Candidate, Trial, best_candidate
+from .choice import measure_for
+from .measures import MIN_COSINE, Comparison, Measure
 from .options import QuantizeOptions
 from .processor import here, integer_types
 from .running import Runner, fastest
@@ -109,9 +110,10 @@ def quantize(
 
     Args:
         file: An `.onnx` file that `export` wrote: a model that classifies, computes values or feature
-            vectors.
+            vectors, continues text, or samples images (the denoiser alone).
         data: Samples as for `Model.predict`: a folder of images, a CSV file, arrays. Their labels are the
-            names of subfolders, or a column.
+            names of subfolders, or a column. For models of text texts or arrays of tokens, for diffusion
+            models images such as they were trained on.
         out: The file to write.
         precision, target, method, calibration, max_drop, auto, seed: See `QuantizeOptions`.
         labels: The label of each sample, where the data does not hold them.
@@ -179,14 +181,14 @@ def quantized_model(
     output = measure.output or model.graph.output[0].name
     types = integer_types(options.target)
     exact = types != here() and not types.reduced
-    found = best_candidate(model, calibrating, measure, output, options, exact)
+    found = best_candidate(model, Trial(calibrating, measure, output, exact), options)
     runners = Runner(model, exact=False), Runner(found.model, exact)
-    before, after = (runner.all(measuring.batches(), output) for runner in runners)
-    comparison = measure.compare(before, after, measuring.labels, _limit(measure, options))
+    before, after = (measure.results(runner, measuring, output) for runner in runners)
+    comparison = measure.compare(before, after, measure.references(measuring), _limit(measure, options))
     _check_passed(comparison, len(measuring), options)
     facts = _facts(found, comparison, options, (len(calibrating), len(measuring)))
     _put_card(found.model, replace(card, parity=None, quantization=facts))
-    first = next(iter(measuring.part([0]).batches()))
+    first = next(iter(measure.feeds(measuring.part([0]))))
     single = Runner(model, exact=False, threads=1), Runner(found.model, exact=False, threads=1)
     seconds = fastest(single, first, output)
     return Made(found.model, facts, (seconds[0], seconds[1]))
@@ -254,6 +256,19 @@ def _check_passed(comparison: Comparison, samples: int, options: QuantizeOptions
             samples=ngettext("{count} held-out sample", "{count} held-out samples", samples),
             advice=advice,
         )
+    if comparison.grows:
+        raise ExportError.coded(
+            "E-QUANT-02",
+            "the quantised model loses too much: expected {measure} to grow by at most {most:g} %, got "
+            "{drop:.2f} % on {samples} (float: {before}; quantised: {after}). Nothing was written. {advice}",
+            measure=comparison.measure,
+            most=comparison.max_drop,
+            drop=comparison.drop,
+            samples=ngettext("{count} held-out sample", "{count} held-out samples", samples),
+            before=figures_text(comparison.before),
+            after=figures_text(comparison.after),
+            advice=advice,
+        )
     raise ExportError.coded(
         "E-QUANT-02",
         "the quantised model loses too much: expected at most {most:g} points less, got {drop:.2f} on "
@@ -282,6 +297,7 @@ def _facts(
         "weights": "int8",
         "reduced": types.reduced,
         "method": options.method,
+        "equalized": found.equalized,
         "calibration": counts[0],
     }
     return QuantizationSpec(

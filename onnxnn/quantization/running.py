@@ -13,6 +13,9 @@ from onnxnn_runtime.errors import ExportError, InputError
 
 Array = np.ndarray[Any, Any]
 
+Feeds = dict[str, Array]
+"""What a graph takes at once: an array for each input."""
+
 _ROUNDS = 7
 
 
@@ -20,7 +23,7 @@ class Runner:
     """A model in memory, run by ONNX Runtime on the processor.
 
     Args:
-        model: It has one input.
+        model: The model.
         exact: Whether integers are computed as the graph says, in float, and not by the integer
             instructions of this processor: so files for other processors are measured.
         threads: Processor cores to use; 0 takes all.
@@ -40,16 +43,15 @@ class Runner:
             raise ExportError.coded(
                 "E-QUANT-01", "the quantised model does not run ({error}). Use the float file.", error=error
             ) from error
-        self._feed = self._session.get_inputs()[0].name
 
-    def run(self, batch: Array, outputs: Sequence[str]) -> list[Array]:
+    def run(self, feeds: Feeds, outputs: Sequence[str]) -> list[Array]:
         """Return outputs for one batch.
 
         Raises:
             InputError: ONNX Runtime refuses it.
         """
         try:
-            found: list[Array] = self._session.run(list(outputs), {self._feed: batch})
+            found: list[Array] = self._session.run(list(outputs), feeds)
         except Exception as error:  # ONNX Runtime's own classes differ between versions.
             raise InputError.coded(
                 "E-MODEL-03",
@@ -58,26 +60,26 @@ class Runner:
             ) from error
         return found
 
-    def all(self, batches: Iterable[Array], output: str) -> Array:
+    def all(self, feeds: Iterable[Feeds], output: str) -> Array:
         """Return one output for all samples, (N, ...); where samples are of several shapes, (steps, ...)."""
-        parts = [self.run(batch, [output])[0] for batch in batches]
+        parts = [self.run(each, [output])[0] for each in feeds]
         if len({part.shape[1:] for part in parts}) > 1:
             parts = [part.reshape(-1, part.shape[-1]) for part in parts]
         return np.concatenate(parts)
 
 
-def fastest(runners: Sequence[Runner], batch: Array, output: str) -> list[float]:
+def fastest(runners: Sequence[Runner], feeds: Feeds, output: str) -> list[float]:
     """Return the seconds of the fastest run of each model, in turns.
 
     Args:
         runners: The models.
-        batch: What they run on.
+        feeds: What they run on.
         output: The output that is asked for.
     """
     best = [float("inf")] * len(runners)
     for _ in range(_ROUNDS):
         for place, runner in enumerate(runners):
             start = time.perf_counter()
-            runner.run(batch, [output])
+            runner.run(feeds, [output])
             best[place] = min(best[place], time.perf_counter() - start)
     return best

@@ -90,6 +90,13 @@ def test_an_arm_target_has_signed_activations(classifier, held_out, tmp_path):
     assert {each.data_type for each in zeros} <= {onnx.TensorProto.INT8, onnx.TensorProto.INT32}
 
 
+@pytest.mark.parametrize("method", ["percentile", "entropy"])
+def test_other_ranges_print_nothing(classifier, held_out, tmp_path, capfd, method):
+    report = quantize(classifier, held_out.images[:60], tmp_path / "a.onnx", method=method, max_drop=50)
+    assert report.facts.settings["method"] == method
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_loss_beyond_the_limit_writes_nothing(classifier, held_out, tmp_path):
     blank = np.zeros((20, 12, 12), np.uint8)  # so that the ranges hold nothing of a digit
     with pytest.raises(ExportError, match=r"loses too much: expected at most 0\.5 points less, got"):

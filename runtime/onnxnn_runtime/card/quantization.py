@@ -14,6 +14,9 @@ from .fields import Fields, names_of, one_of
 
 PRECISIONS = ("int8",)
 
+GROWS = ("perplexity", "frechet")
+"""Measures whose figure grows as a model loses: what was lost is in percent of it."""
+
 
 @checked_class()
 @dataclass(frozen=True)
@@ -24,11 +27,12 @@ class QuantizationSpec:
         precision: "int8".
         settings: How: plain JSON data such as the target, the type of activations, and the method and number
             of calibration samples.
-        measure: What was compared: "accuracy", "agreement", "r2" or "neighbours".
+        measure: What was compared: "accuracy", "agreement", "r2", "neighbours", "perplexity" or "frechet".
         samples: How many held-out samples were measured.
         before: The figures of the float file, such as {"accuracy": 0.97}.
         after: The same of this one.
-        drop: Points of 100 that were lost; below 0 where this file is better.
+        drop: Points of 100 that were lost; of the measures in `GROWS` how many percent they grew. Below 0
+            where this file is better.
         float_layers: The layers that stay in float, by the names of their nodes.
 
     Raises:
@@ -53,6 +57,11 @@ class QuantizationSpec:
                 "card: 'quantization': expected finite numbers, got {value}.",
                 value=shortened(figures),
             )
+
+    @property
+    def grows(self) -> bool:
+        """Whether the measure is one that grows as a model loses: `drop` is in percent of it then."""
+        return self.measure in GROWS
 
 
 def read_quantization(data: dict[str, object]) -> QuantizationSpec:
