@@ -79,6 +79,7 @@ FOLDERS = {
             "doctor",
             "server",
             "broker",
+            "xedu",
             "",
         ),
     ),

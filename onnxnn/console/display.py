@@ -1,27 +1,17 @@
-"""What notebooks show: images below the cell, and what a call has printed already only once.
-
-IPython is never imported: where a notebook runs, it is there.
-"""
+"""What notebooks show: images below the cell, and what a call has printed already only once."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import importlib
 from pathlib import Path
 from typing import Any
 
 from onnxnn_runtime.messages.catalogue import ngettext
+from onnxnn_runtime.outputs.notebook import in_notebook, show_inline
 
 _KINDS = {".png": "Image", ".jpg": "Image", ".jpeg": "Image", ".gif": "Image", ".svg": "SVG"}
 _MOST = 30
 """Images that one call shows; all of them are files."""
-
-
-def in_notebook() -> bool:
-    """Return whether a notebook's kernel runs this program, and not IPython in a terminal."""
-    ipython = sys.modules.get("IPython")
-    shell = getattr(ipython, "get_ipython", lambda: None)()
-    return shell is not None and type(shell).__name__ != "TerminalInteractiveShell"
 
 
 def show_images(*paths: Path) -> None:
@@ -30,7 +20,7 @@ def show_images(*paths: Path) -> None:
         return
     display = importlib.import_module("IPython.display")
     for path in [path for path in paths if path.suffix.lower() in _KINDS][:_MOST]:
-        display.display(getattr(display, _KINDS[path.suffix.lower()])(filename=str(path)))
+        show_inline(getattr(display, _KINDS[path.suffix.lower()])(filename=str(path)))
 
 
 class PrintedText(str):

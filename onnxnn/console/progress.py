@@ -9,8 +9,7 @@ from typing import Any, Protocol, TextIO, TypeVar
 
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.streams import SafeStream, is_terminal
-
-from .display import in_notebook
+from onnxnn_runtime.outputs.notebook import in_notebook
 
 T = TypeVar("T")
 

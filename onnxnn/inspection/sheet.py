@@ -15,9 +15,10 @@ from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import is_terminal
+from onnxnn_runtime.outputs.notebook import in_notebook
 from PIL import Image
 
-from onnxnn.console.display import in_notebook, show_images
+from onnxnn.console.display import show_images
 
 Array = np.ndarray[Any, Any]
 

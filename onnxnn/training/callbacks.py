@@ -19,9 +19,9 @@ from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import SafeStream, is_terminal, say
 from onnxnn_runtime.messages.warn import warn
+from onnxnn_runtime.outputs.notebook import in_notebook
 from onnxnn_runtime.outputs.output_files import check_output
 
-from onnxnn.console.display import in_notebook
 from onnxnn.console.progress import progress_bar
 
 from .finite import check_figures, check_weights

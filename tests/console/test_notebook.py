@@ -8,11 +8,11 @@ import types
 
 import numpy as np
 import pytest
+from onnxnn_runtime.outputs.notebook import in_notebook
 from PIL import Image
 from support.posix import posix
 
 from onnxnn import nn, pth_info
-from onnxnn.console.display import in_notebook
 from onnxnn.console.progress import progress_bar
 
 IRIS = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
