@@ -129,6 +129,7 @@ def _unpack_debian(root: Path) -> None:
             "APT::Architecture": "arm64",
             "APT::Architectures": "arm64",
             "APT::Sandbox::User": "",
+            "Acquire::Retries": "3",
             "Debug::NoLocking": "1",
             "Dir::State": state,
             "Dir::State::lists": f"{state}/lists",
