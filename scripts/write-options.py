@@ -41,7 +41,7 @@ CALLS = {
         rt.load, rt.Model.predict, rt.Model.infer, rt.Model.embed, rt.Model.embed_named,
         rt.Model.embed_stream, rt.Model.stream, rt.Model.generate, rt.Model.decoder, rt.Model.sample,
         rt.Model.interpolate,
-        rt.get_similarity, rt.Preprocess,
+        rt.get_similarity, rt.benchmark, rt.Preprocess,
     ),
 }  # fmt: skip
 

@@ -61,7 +61,7 @@ ALLOWED = {
     "session/engine.py": ("{count} inputs",),
     "session/graph_sizes.py": ("{numbers:.3g} numbers",),
     "training/advice.py": ("{classes} classes",),  # a guess among them
-    "verification.py": ("{number} samples", "{sizes} numbers"),
+    "made_up.py": ("{number} samples", "{sizes} numbers"),
     # it is no number
     "data/arrays.py": ("{dtype} images",),
     "data/reading.py": ("{height} pixels",),  # a size: 1 x 1 pixels

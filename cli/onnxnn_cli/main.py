@@ -19,6 +19,7 @@ import typer.core
 
 from . import (
     __version__,
+    bench,
     demo,
     doctor,
     embed,
@@ -55,6 +56,7 @@ COMMANDS: Dict[Callable[..., None], str] = {
     generate.generate: generate.HELP,
     sample.sample: sample.HELP,
     serve.serve: serve.HELP,
+    bench.bench: bench.HELP,
     targets.targets: targets.HELP,
     doctor.doctor: doctor.HELP,
     explain.explain: explain.HELP,

@@ -8,7 +8,6 @@ import importlib
 import json
 import re
 import sys
-import unicodedata
 from typing import Any, ContextManager, Iterable, List, Sequence
 
 from .text import coded, gettext, runtime_module
@@ -139,18 +138,12 @@ def print_table(rows: Iterable[Sequence[object]]) -> None:
     texts = [[visible(str(cell)).replace("\n", "\\n").replace("\t", "\\t") for cell in row] for row in rows]
     for row in rows:
         _note_bytes(" ".join(map(str, row)))
-    widths = [max(_width(row[column]) for row in texts) for column in range(len(texts[0]))]
-    for row in texts:
-        print_text("  ".join(padded(cell, width) for cell, width in zip(row, widths)).rstrip())
+    for line in _columns.aligned(texts):
+        print_text(line)
 
 
-def padded(text: str, width: int) -> str:
-    """Return a text with spaces up to a number of columns, of which Chinese characters take two."""
-    return text + " " * (width - _width(text))
-
-
-def _width(text: str) -> int:
-    return len(text) + sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+_columns = runtime_module("messages.columns")
+padded = _columns.padded
 
 
 _INSTALL = {

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnxnn_runtime
 from onnxnn_runtime.defaults import TOLERANCE
+from onnxnn_runtime.made_up import made_up_inputs
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shapes import shape_text
-from onnxnn_runtime.verification import Check, VerificationReport, made_up_inputs
+from onnxnn_runtime.verification import Check, VerificationReport
 
 from onnxnn.checkpoint import checkpoint as checkpoints
 from onnxnn.network import Network

@@ -35,6 +35,8 @@ from .model import Model
 from .results import Embeddings, Prediction, Predictions
 
 if _TYPE_CHECKING:
+    from .benchmarking.benchmark import benchmark
+    from .benchmarking.report import BenchmarkReport
     from .card.diffusion import DiffusionSpec, SamplerSpec
     from .card.schedule import Schedule
     from .gallery.gallery import Gallery
@@ -56,6 +58,7 @@ if hasattr(_sys, "ps1") or "idlelib" in _sys.modules:  # a console: Python's or 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BenchmarkReport",
     "CallError",
     "CardError",
     "Changes",
@@ -92,12 +95,14 @@ __all__ = [
     "TrainingError",
     "UnknownAttributeError",
     "VerificationReport",
+    "benchmark",
     "get_similarity",
     "load",
     "verify",
 ]
 
 _LAZY = {
+    "BenchmarkReport": "benchmarking.report",
     "Changes": "gallery.results",
     "Classification": "gallery.results",
     "DiffusionSpec": "card.diffusion",
@@ -109,6 +114,7 @@ _LAZY = {
     "SamplerSpec": "card.diffusion",
     "Schedule": "card.schedule",
     "VerificationReport": "verification",
+    "benchmark": "benchmarking.benchmark",
     "get_similarity": "similarity",
     "verify": "verification",
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Callable
 
 from .api.calls import checked
 from .card.card import ModelCard
@@ -10,6 +12,10 @@ from .errors import InputError
 from .messages.shorten import shortened
 from .model import Model
 from .opening import Opening, card_of
+
+if TYPE_CHECKING:
+    from .session.onnxfile import ModelFile
+    from .session.resources import Resources
 
 
 @checked
@@ -22,6 +28,7 @@ def load(
     timeout: float | None = None,
     *,
     low_memory: bool = False,
+    tune: bool = False,
 ) -> Model:
     """Open a model file.
 
@@ -41,14 +48,19 @@ def load(
             threads where `threads` is None; no arena; weights as the file has them, not rearranged. On
             Linux the whole process then gives freed memory back to the system at once. Results are the
             same but for rounding; `draft=True` saves more.
+        tune: Takes the threads and the batch size that are fastest for this model on this machine. They are
+            measured once, for a few seconds, which a line on stderr says, and kept in the user's cache folder
+            (`ONNXNN_CACHE` names another one). `threads`, and `batch_size` of a call, count more where they
+            are given.
 
     Raises:
         MissingInputError: There is no such file.
-        InputError: The file is no ONNX file, cut short, needs other files or a newer ONNX Runtime.
+        InputError: The file is no ONNX file, cut short, needs other files or a newer ONNX Runtime; or options
+            exclude each other.
         CardError: The file's card is malformed or newer than this version.
         DeviceError: The device was asked for explicitly and is not there.
     """
-    return _open(Opening(path, device, card, threads, draft, timeout, low_memory), path)
+    return _open(Opening(path, device, card, threads, draft, timeout, low_memory, tune), path)
 
 
 def _open(opening: Opening, path: str | os.PathLike[str] | bytes) -> Model:
@@ -68,8 +80,35 @@ def _open(opening: Opening, path: str | os.PathLike[str] | bytes) -> Model:
     card = card_of(facts.metadata, name, opening.card, opening.draft)
     device = place(opening.device)
     resources = Resources(opening.threads, opening.timeout, opening.low_memory)
-    engine = Engine(file.take, name, facts, device, card, resources)
-    return Model(name, facts, card, engine, (_reopen, opening))
+
+    def open_with(read: Callable[[], bytes | None], resources: Resources) -> Model:
+        engine = Engine(read, name, facts, device, card, resources)
+        return Model(name, facts, card, engine, (_reopen, opening))
+
+    if opening.tune:
+        resources = _tuned(opening.device, file, resources, open_with)
+    return open_with(file.take, resources)
+
+
+def _tuned(
+    device: str,
+    file: ModelFile,
+    resources: Resources,
+    open_with: Callable[[Callable[[], bytes | None], Resources], Model],
+) -> Resources:
+    """Return resources with the setting that is fastest for a model on this machine."""
+    from .session.fingerprint import fingerprint
+    from .tuning.tune import setting_for
+
+    content = file.content
+    tuned = setting_for(
+        fingerprint(content),
+        len(content),
+        file.name,
+        device,
+        lambda threads: open_with(lambda: content, replace(resources, threads=threads)),
+    )
+    return replace(resources, tuned=tuned)
 
 
 def _weights_elsewhere(name: str, path: str | os.PathLike[str] | bytes, file: str) -> InputError:

@@ -21,10 +21,10 @@ class Opening:
     """The arguments of `load`; a path becomes absolute, since another process may run in another folder.
 
     Args:
-        path, device, card, threads, draft, timeout, low_memory: See `onnxnn_runtime.load`.
+        path, device, card, threads, draft, timeout, low_memory, tune: See `onnxnn_runtime.load`.
 
     Raises:
-        InputError: `card` is no card, or `timeout` no number of seconds.
+        InputError: `card` is no card, `timeout` no number of seconds, or `tune` excludes another option.
     """
 
     path: str | os.PathLike[str] | bytes
@@ -34,6 +34,7 @@ class Opening:
     draft: bool | None
     timeout: float | None
     low_memory: bool = False
+    tune: bool = False
     _state: tuple[int, int] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -44,6 +45,12 @@ class Opening:
                 card=shortened(self.card),
             )
         _check_timeout(self.timeout)
+        if self.tune and self.low_memory:
+            raise InputError.coded(
+                "E-INPUT-06",
+                "load(tune=True, low_memory=True): expected one of the two, for the fastest setting takes "
+                "more memory. Leave out tune, or low_memory.",
+            )
         if isinstance(self.path, (str, os.PathLike)):
             path = os.path.abspath(expanded(path_text(self.path)))
             object.__setattr__(self, "path", path)

@@ -6,34 +6,26 @@ The command `onnxnn verify` prints what is found here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, NamedTuple, Sequence, Tuple
+from typing import Mapping, NamedTuple, Tuple
 
 import numpy as np
 
 from onnxnn_runtime.messages.shapes import shape_text
 
 from .api.calls import checked, checked_class
-from .card.card import InputSpec, ModelCard
+from .card.card import ModelCard
 from .card.diffusion import DiffusionSpec
 from .card.kind import ModelKind
 from .card.words import kind_name
 from .defaults import TOLERANCE
 from .errors import InputError, OnnxnnError
+from .made_up import made_up_inputs
 from .messages.catalogue import gettext, ngettext
 from .messages.shorten import printable, shortened
 from .model import Model
 
-FREE_SIZE = 64
-"""The height, width or length that a check uses where the model leaves it free."""
-
-_MOST_NUMBERS = 2**25
-"""Numbers in the inputs that are made up for one sample: an image of 3,000 x 3,000."""
-
 _STEPS_TRIED = 8
 """Tokens of a target that a check follows one by one."""
-
-_MOST_AXES = 32
-"""Axes of an array that every version of NumPy can hold."""
 
 
 class Check(NamedTuple):
@@ -161,76 +153,6 @@ def _checks(model: Model) -> list[_Found]:
     if model.kind.sampling is not None:
         checks.append(_check_images(model, model.kind.sampling))
     return checks
-
-
-def made_up_inputs(model: Model, batch: int) -> dict[str, Any]:
-    """Return made-up inputs that the model takes; the first sample is the same in every batch."""
-    spec = None if model.card is None else model.card.input
-    feeds = {}
-    num_integers = model.kind.num_integers
-    states = {state.name for state in spec.states} if spec is not None else set()
-    for name, (dtype, shape) in model.inputs.items():
-        if name in states:
-            continue  # they begin with zeros
-        sizes = _sizes(shape, spec)
-        if np.prod([float(size) for size in sizes]) > _MOST_NUMBERS or len(sizes) >= _MOST_AXES:
-            raise InputError.coded(
-                "E-INPUT-10",
-                "{name}: one sample has {sizes} numbers, more than verify makes up. Run the model on one "
-                "of yours with infer().",
-                name=printable(name, 60),
-                sizes=shortened(tuple(sizes)),
-            )
-        count = shape[0] if shape and isinstance(shape[0], int) and shape[0] > 0 else batch
-        if count * np.prod([float(size) for size in sizes]) > 4 * _MOST_NUMBERS:
-            raise InputError.coded(
-                "E-INPUT-10",
-                "{name}: a batch of {number} samples is more than verify makes up. Run the model on one "
-                "of yours with infer().",
-                name=printable(name, 60),
-                number=count,
-            )
-        samples: list[Any] = []
-        for seed in range(count):
-            draw = np.random.RandomState(seed)
-            if dtype == "uint8":
-                samples.append(draw.randint(0, 256, sizes))
-            elif dtype.startswith(("int", "uint")):
-                samples.append(draw.randint(0, _most(num_integers.get(name, 2), dtype), sizes))
-            elif dtype == "string":
-                samples.append(np.full(sizes, "a", object))
-            elif dtype == "bool":
-                samples.append(draw.randint(0, 2, sizes))
-            elif dtype.startswith("float"):
-                samples.append(draw.random_sample(sizes))
-            else:
-                raise InputError.coded(
-                    "E-INPUT-05",
-                    "{name}: the graph expects {type}; only tensors of numbers or texts can be given."
-                    " Give verify() a model whose inputs are tensors.",
-                    name=printable(name, 60),
-                    type=dtype,
-                )
-        made = np.stack(samples) if shape else samples[0]
-        feeds[name] = made if dtype == "string" else made.astype(dtype)
-    return feeds
-
-
-def _most(count: int, dtype: str) -> int:
-    """Return the integer below which tokens are drawn, within their type."""
-    return max(1, min(count, int(np.iinfo(dtype).max), 2**31 - 1))
-
-
-def _sizes(shape: Sequence[object], spec: InputSpec | None) -> list[int]:
-    """Return the sizes of one sample: the card's image size, else FREE_SIZE, where they are free."""
-    height, width = spec.preprocess.output_size() if spec is not None and spec.preprocess else (None, None)
-    named = {"height": height, "width": width}
-    free = min(FREE_SIZE, (spec.max_length if spec is not None else None) or FREE_SIZE)
-    least = {} if spec is None else spec.min_sizes
-    return [
-        size if isinstance(size, int) else named.get(str(size)) or max(free, least.get(str(size), 1))
-        for size in shape[1:]
-    ]
 
 
 def _check_output(model: Model, name: str, alone: np.ndarray, both: np.ndarray) -> list[_Found]:

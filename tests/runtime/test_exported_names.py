@@ -14,6 +14,7 @@ from onnxnn_runtime.messages.shorten import shortened
 NAMES = {
     "onnxnn": ["Callback", "Network", "nn", "pth_info"],
     "onnxnn_runtime": [
+        "BenchmarkReport",
         "CallError",
         "CardError",
         "Changes",
@@ -50,6 +51,7 @@ NAMES = {
         "TrainingError",
         "UnknownAttributeError",
         "VerificationReport",
+        "benchmark",
         "get_similarity",
         "load",
         "verify",

@@ -51,6 +51,9 @@ gallery.classify(os.path.join(folder, "0.png"))
 rt.Gallery.load(os.path.join(folder, "gallery")).save(os.path.join(folder, "copy"))
 rt.get_similarity([1, 0], [[1, 0], [0, 1]])
 rt.verify(load("image_classifier"))
+rt.benchmark(os.path.join(models, "table.onnx"), batch_sizes=1, threads=1, seconds=0.01)
+os.environ["ONNXNN_CACHE"] = folder
+rt.load(os.path.join(models, "no_card.onnx"), device="cpu", tune=True)
 for name in rt.__all__:
     getattr(rt, name)
 """
@@ -111,7 +114,7 @@ def test_a_small_board_loads_what_it_needs_alone():
         "onnxnn_runtime.card.diffusion", "onnxnn_runtime.session.engine",
         "onnxnn_runtime.session.graph_check",
         "onnxnn_runtime.card.kind", "onnxnn_runtime.diffusion.options", "onnxnn_runtime.gallery",
-        "onnxnn_runtime.generation.options", "onnxnn_runtime.similarity",
+        "onnxnn_runtime.generation.options", "onnxnn_runtime.similarity", "onnxnn_runtime.tuning",
     }  # fmt: skip
 
 
@@ -140,7 +143,7 @@ def test_what_is_imported_late_is_found_in_every_way():
         ("modelcard", ". Did you mean 'ModelCard'\\?"),
         ("InferenceSession", r": open a file with load\(path\)\."),
         ("nn", r": it is in the package onnxnn: from onnxnn import nn\."),
-        ("zzz", r"\. It has: CallError, .*verify\."),
+        ("zzz", r"\. It has: BenchmarkReport, .*verify\."),
         ("a.b", r"\. It has: "),
         ("\x1b[31m", r"\. It has: "),
     ],

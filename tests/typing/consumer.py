@@ -77,6 +77,9 @@ def images_without_torch(folder: Path) -> None:
     assert_type(best.label, "str | list[str] | None")
     report = runtime.verify(model)
     assert_type(report, runtime.VerificationReport)
+    speed = runtime.benchmark(folder / "images.onnx", batch_sizes=[1], threads=1, seconds=0.01)
+    assert_type(speed, runtime.BenchmarkReport)
+    assert_type(speed.files[0].measurements[0].rate, "float | None")
     assert_type(report.passed, bool)
     card = model.card
     if card is not None:

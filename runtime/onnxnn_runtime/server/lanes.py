@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Sequen
 import numpy as np
 
 from onnxnn_runtime.errors import OnnxnnError
+from onnxnn_runtime.made_up import made_up_inputs
 from onnxnn_runtime.session.pipeline import batch_sizes, default_batch_size
-from onnxnn_runtime.verification import made_up_inputs
 
 from .errors import Overloaded, TimeLimit
 from .metrics import Metrics

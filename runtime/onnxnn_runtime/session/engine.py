@@ -83,9 +83,14 @@ class Engine:
         self._single: Session | None = None
         self._timeout = ENDLESS_SECONDS if resources.timeout is None and facts.endless else resources.timeout
         self._low_memory, threads = resources.low_memory, resources.threads
+        tuned = self._tuned = resources.tuned
         if threads is None and self._low_memory:
             threads = min(FEW, num_threads())
+        elif threads is None and tuned is not None:
+            threads = tuned.threads
         self._threads = num_threads() if threads is None else int(threads)
+        # Threads that share many inputs.
+        self._workers = self._threads if tuned is None or resources.threads is not None else tuned.workers
         # 0: ONNX Runtime takes as many as it finds cores, whatever limits this process.
         self._width = 0 if threads is None and not is_limited() else self._threads
         self._generation = generation()
@@ -278,6 +283,8 @@ class Engine:
                 count=len(self.arrays),
                 inputs=inputs,
             )
+        if batch_size is None and self._tuned is not None:
+            batch_size = self._tuned.batch_size
         if batch_size is None:
             batch_size = 1 if self._low_memory else default_batch_size(spec, self.device)
         skipped: list[Skipped] = []
@@ -315,7 +322,7 @@ class Engine:
             results = map(infer, read)  # a shared session runs them one by one, when they are asked for
             return results if shared else list(results), broken
 
-        workers = 1 if self._low_memory else self._threads
+        workers = 1 if self._low_memory else max(self._threads, self._workers)
         with closing(in_chunks(work, samples, spec, batch_size, workers)) as ahead:
             for results, broken in ahead:
                 for names, values in results:
@@ -342,7 +349,7 @@ class Engine:
 
     def _for_many(self) -> Session:
         """Return the session that several threads run at once, or the first one where it is as good."""
-        if self._threads == 1 or self.device != "cpu" or self._low_memory:
+        if self._workers == 1 or self.device != "cpu" or self._low_memory:
             return self._session
         if self._single is None:  # without a lock, which a fork could leave held: at worst two are made
             created = self._create(1)

@@ -10,13 +10,30 @@ from dataclasses import dataclass
 
 from onnxnn_runtime.arrays.numbers import check_integer
 
-_MOST_THREADS = 1024
+MOST_THREADS = 1024
+"""The most threads that a model may be asked to take."""
 
 FEW = 2
 """Threads that work where memory is short and no number is given: each has a stack and buffers of its own."""
 
 _TRIM_THRESHOLD, _KEPT = -1, 2**20
 """The parameter M_TRIM_THRESHOLD of glibc's mallopt, and the bytes that it may keep."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What was measured to be fastest for a model on this machine; see `onnxnn_runtime.tuning`.
+
+    Args:
+        threads: Threads that work on one run.
+        workers: Of many inputs, how many threads each run some of their own, on one core; 1: all `threads`
+            work on one batch after the other.
+        batch_size: Of many inputs, how many run together; None follows the device.
+    """
+
+    threads: int
+    workers: int
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,7 @@ class Resources:
         threads: Processor cores to use; None takes all that this process may use.
         timeout: Seconds that one run may take; None sets no limit, but for loops that may run forever.
         low_memory: Whether memory counts more than time, see `load`.
+        tuned: What was measured to be fastest; its threads count where `threads` is None.
 
     Raises:
         InputError: `threads` is no integer from 1.
@@ -35,10 +53,11 @@ class Resources:
     threads: int | None = None
     timeout: float | None = None
     low_memory: bool = False
+    tuned: Tuned | None = None
 
     def __post_init__(self) -> None:
         if self.threads is not None:
-            check_integer("threads", self.threads, highest=_MOST_THREADS)
+            check_integer("threads", self.threads, highest=MOST_THREADS)
 
 
 def give_back_freed_memory() -> None:

@@ -207,4 +207,4 @@ def test_verify_makes_no_inputs_of_more_axes_than_numpy_has():
     opened = rt.load(model(one_node("Relu", shape=axes, out_shape=axes)), device="cpu")
     done = rt.verify(opened).checks
     assert not done[-1][1]
-    assert "more than verify makes up" in done[-1][2]
+    assert "more than are made up" in done[-1][2]
