@@ -198,6 +198,15 @@ def test_a_folder_that_cannot_be_written(golden, tmp_path):
         write_triton(golden / "models" / "table.onnx", tmp_path / "file")
 
 
+@posix
+@pytest.mark.parametrize("name", ["\ud800", "x" * 300])
+def test_a_name_that_no_folder_can_have_is_refused(golden, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(rt.OutputError, match=r"255 bytes|no file system"):
+        write_triton(golden / "models" / "table.onnx", name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_wrong_options(golden, tmp_path):
     with pytest.raises(rt.InputError, match="max_batch"):
         write_triton(golden / "models" / "table.onnx", tmp_path, max_batch=0)

@@ -226,12 +226,32 @@ def check_target(path: PathLike) -> None:
         )
 
 
+def check_name(path: PathLike, error: type[OnnxnnError] = OutputError) -> None:
+    """Refuse a name that no file or folder can have, since it is too long or cannot be encoded.
+
+    Raises:
+        OnnxnnError: It is such a name; of class `error`.
+    """
+    try:
+        encoded = os.fsencode(path)
+        if os.name != "nt" and any(len(each) > _LONGEST_NAME for each in encoded.split(b"/")):
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        os.lstat(encoded)
+    except (OSError, ValueError) as found:
+        if isinstance(found, ValueError) or found.errno == errno.ENAMETOOLONG:
+            is_output = issubclass(error, OutputError)
+            why = cannot_write(path, found) if is_output else cannot_read(path, found, "folder", error)
+            raise why from found
+
+
 def check_folder(path: PathLike) -> None:
     """Refuse a file whose folder cannot be written, before hours of work are done for it.
 
     Raises:
-        OutputError: The folder, or the one in which it has to be created, cannot be written.
+        OutputError: The folder, or the one in which it has to be created, cannot be written, or its name is
+            none.
     """
+    check_name(path)
     target = os.path.realpath(os.fspath(path)) if os.path.islink(path) else os.path.abspath(path)
     above = os.path.dirname(target)
     while not os.path.lexists(above) and above != os.path.dirname(above):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from onnxnn_runtime.errors import InputError, OnnxnnError
-from onnxnn_runtime.files.access import as_path
+from onnxnn_runtime.files.access import as_path, check_name
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 TABLE = "gallery"
@@ -52,7 +52,9 @@ def as_folder(path: object, error: type[OnnxnnError]) -> Path:
             "and write it there with push().",
             path=shortened(path),
         )
-    return as_path(path, "path", error)
+    folder = as_path(path, "path", error)
+    check_name(folder, error)
+    return folder
 
 
 def parsed(text: str) -> Address:
@@ -89,7 +91,10 @@ def parsed(text: str) -> Address:
 
 def _host(text: str, scheme: str, table: str) -> Address:
     """Return the address of a Qdrant server: by https, but on this machine or where http is asked for."""
-    parts = urlsplit("//" + text[len(scheme) :].partition("#")[0])
+    try:
+        parts = urlsplit("//" + text[len(scheme) :].partition("#")[0])
+    except ValueError:
+        parts = urlsplit("//@" if "@" in text else "//")  # no address: what is refused below, unrepeated
     if "@" in parts.netloc or parts.query:
         raise InputError.coded(
             "E-INPUT-06",

@@ -29,11 +29,11 @@ def create_folder(folder: Path, about: About) -> bool:
         InputError: There is something else, or another process is writing there.
         OutputError: The folder cannot be written.
     """
-    if (folder / MANIFEST).exists():
+    if os.path.exists(str(folder / MANIFEST)):
         return False
     _make(folder)
     with writer_lock(folder):
-        if (folder / MANIFEST).exists():
+        if os.path.exists(str(folder / MANIFEST)):
             return False
         _write_whole(folder, started(about), Entries(), np.zeros((0, about.dimension), about.dtype))
     return True
@@ -67,7 +67,7 @@ def save_to(folder: Path, about: About, entries: Entries, view: View) -> None:
     _make(folder)
     with writer_lock(folder):
         before = started(about)
-        if (folder / MANIFEST).exists():
+        if os.path.exists(str(folder / MANIFEST)):
             before = _numbers_of(folder, before)
         _write_whole(folder, before, entries, view.vectors)
 
@@ -107,9 +107,9 @@ def _make(folder: Path) -> None:
     except FileExistsError as error:
         raise cannot_write(folder, error) from error
     except OSError as error:
-        raise (
-            cannot_read(folder, error, "folder") if folder.is_dir() else cannot_write(folder, error)
-        ) from error
+        if os.path.isdir(str(folder)):
+            raise cannot_read(folder, error, "folder") from error
+        raise cannot_write(folder, error) from error
     others = [name for name in sorted(names) if not is_file_of_gallery(name)]
     if others and MANIFEST not in names:
         raise InputError.coded(

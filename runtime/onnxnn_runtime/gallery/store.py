@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Union
 
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.files.access import as_path
+from onnxnn_runtime.files.access import as_path, check_name
 
 from .address import is_address
 from .engine_store import EngineStore
@@ -23,4 +23,8 @@ def store_at(path: object) -> Store:
         MissingInputError: There is no gallery.
         InputError: It is none, or damaged, or the engine cannot be reached.
     """
-    return EngineStore(str(path)) if is_address(path) else FolderStore(as_path(path, "path", InputError))
+    if is_address(path):
+        return EngineStore(str(path))
+    folder = as_path(path, "path", InputError)
+    check_name(folder, InputError)
+    return FolderStore(folder)

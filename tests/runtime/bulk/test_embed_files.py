@@ -265,6 +265,16 @@ def test_a_missing_package_is_said_before_the_work(model, photos, tmp_path, monk
     assert not (tmp_path / "v").exists()
 
 
+@posix
+@pytest.mark.parametrize("name", ["\ud800", "x" * 300])
+def test_a_name_that_no_folder_can_have_is_refused(model, photos, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    before = list(tmp_path.iterdir())
+    with pytest.raises(rt.OutputError, match=r"255 bytes|no file system"):
+        embed_files(model, photos, name)
+    assert list(tmp_path.iterdir()) == before
+
+
 def test_a_second_run_at_the_same_time_is_refused(model, photos, tmp_path):
     def run_another(*_):
         with pytest.raises(rt.InputError, match=f"process {os.getpid()} on .* is writing shards here"):

@@ -37,6 +37,8 @@ def test_an_address_says_where_a_gallery_is(text, expected):
         ("qdrant://", "expected qdrant:// and a host or path"),
         ("qdrant://host:99999", "expected qdrant:// and a host or path"),
         ("qdrant://host/a#b", "expected qdrant:// and a host or path"),
+        ("qdrant://[", "expected qdrant:// and a host or path"),
+        ("qdrant+http://[::1", "expected qdrant\\+http:// and a host or path"),
         ("qdrant://host/a/b", "expected a table name of letters"),
         ("lancedb://a#b c", "expected a table name of letters"),
         ("lancedb://a#..", "expected a table name of letters"),
@@ -49,7 +51,14 @@ def test_an_address_that_is_none_is_refused(text, said):
 
 
 @pytest.mark.parametrize(
-    "text", ["qdrant://me:Secret7@host", "qdrant://Secret7@host", "qdrant://h?key=Secret7"]
+    "text",
+    [
+        "qdrant://me:Secret7@host",
+        "qdrant://Secret7@host",
+        "qdrant://h?key=Secret7",
+        "qdrant://Secret7@[host",
+        "qdrant://[Secret7@host",
+    ],
 )
 def test_a_key_in_an_address_is_refused_and_not_repeated(text):
     with pytest.raises(rt.InputError, match=r"without user name, password or key.*QDRANT_API_KEY") as e:

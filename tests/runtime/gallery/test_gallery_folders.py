@@ -12,6 +12,7 @@ import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.gallery import folder as folders
 from onnxnn_runtime.gallery.lock import writer_lock
+from support.posix import posix
 
 WRITER = """
 import os, sys
@@ -143,6 +144,18 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path):
     with pytest.raises(rt.MissingInputError, match=r"no such gallery"):
         rt.Gallery.open(tmp_path / "nowhere")
     assert [each.name for each in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@posix
+@pytest.mark.parametrize("name", ["\ud800", "x" * 300, "x/" + "y" * 300, "x" * 5000, "x/" * 3000])
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path, monkeypatch, model, name):
+    monkeypatch.chdir(tmp_path)
+    gallery = rt.Gallery.from_vectors([[1, 0]], ["a"])
+    calls = [gallery.save, rt.Gallery.open, rt.Gallery.load, lambda path: rt.Gallery.build(model, [], path)]
+    for call in calls:
+        with pytest.raises(rt.OnnxnnError, match=r"at most 255 bytes|no file system|no such|cannot write"):
+            call(name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_gallery_is_replaced_by_saving(path):
