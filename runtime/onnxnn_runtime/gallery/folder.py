@@ -262,14 +262,19 @@ class FolderStore:
             self._open = None
 
     def _commit(self) -> None:
-        """Flush to the disk what was written, and say so in the manifest."""
+        """Flush to the disk what was written, and say so in the manifest, where there is room for another."""
         if self._open is None:
             return
         for file in self._open:
             flush(file)
         self._close()
-        manifest = replace(self._loaded.manifest, log_bytes=self._loaded.log_bytes)
-        write_manifest(self.path, manifest)
+        manifest = self._loaded.manifest
+        with contextlib.suppress(
+            OSError
+        ):  # no room: the log is complete, and the manifest says how long at least
+            longer = replace(manifest, log_bytes=self._loaded.log_bytes)
+            write_manifest(self.path, longer)
+            manifest = longer
         flush_folder(self.path)
         vectors = _mapped(self.path, manifest, len(self.entries.names))
         self._take(self._loaded._replace(manifest=manifest, vectors=vectors))

@@ -7,6 +7,7 @@ those that were removed are left out.
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from dataclasses import dataclass, replace
@@ -234,7 +235,7 @@ def write_index(folder: Path, facts: IndexFacts, vectors: np.ndarray, graph: Gra
         try:
             graph.save(str(part))
         except RuntimeError as error:
-            raise OSError(str(error)) from error
+            raise OSError(errno.EIO, str(error)) from error
         with open(str(part), "r+b") as file:
             flush_to_disk(file.fileno())
         os.replace(str(part), str(path))

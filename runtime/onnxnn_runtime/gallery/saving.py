@@ -6,6 +6,7 @@ import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Iterator
 
 import numpy as np
 
@@ -31,8 +32,7 @@ def create_folder(folder: Path, about: About) -> bool:
     """
     if os.path.exists(str(folder / MANIFEST)):
         return False
-    _make(folder)
-    with writer_lock(folder):
+    with _made(folder), writer_lock(folder):
         if os.path.exists(str(folder / MANIFEST)):
             return False
         _write_whole(folder, started(about), Entries(), np.zeros((0, about.dimension), about.dtype))
@@ -40,15 +40,16 @@ def create_folder(folder: Path, about: About) -> bool:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove an empty gallery that was made for a call which was refused, as far as possible.
+    """Remove an empty gallery that was made for a call which was refused or failed, as far as possible.
 
     One to which another process has added something meanwhile, or is about to, stays.
     """
     with contextlib.suppress(OSError, InputError):
         with writer_lock(folder):
-            manifest = read_manifest(folder)
-            if manifest.rows or os.stat(str(folder / manifest.name_of("log"))).st_size:
-                return
+            if os.path.exists(str(folder / MANIFEST)):
+                manifest = read_manifest(folder)
+                if manifest.rows or os.stat(str(folder / manifest.name_of("log"))).st_size:
+                    return
             for name in filter(is_file_of_gallery, os.listdir(str(folder))):
                 if name != LOCK or not _IS_WINDOWS:
                     os.unlink(str(folder / name))
@@ -64,8 +65,7 @@ def save_to(folder: Path, about: About, entries: Entries, view: View) -> None:
         InputError: The folder holds something else, or another process is writing there.
         OutputError: It cannot be written.
     """
-    _make(folder)
-    with writer_lock(folder):
+    with _made(folder), writer_lock(folder):
         before = started(about)
         if os.path.exists(str(folder / MANIFEST)):
             before = _numbers_of(folder, before)
@@ -97,6 +97,23 @@ def _numbers_of(folder: Path, wanted: Manifest) -> Manifest:
 def _number(name: str) -> int:
     digits = name.partition("-")[2].partition(".")[0]
     return int(digits) if is_file_of_gallery(name) and digits.isdigit() else 0
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder for what the block writes; it is gone again where that fails.
+
+    Raises:
+        InputError, OutputError: As `_make` does.
+    """
+    is_new = not os.path.lexists(str(folder))
+    _make(folder)
+    try:
+        yield
+    except OSError:
+        if is_new:
+            remove_folder(folder)
+        raise
 
 
 def _make(folder: Path) -> None:

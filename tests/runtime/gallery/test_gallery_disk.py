@@ -72,7 +72,7 @@ def test_what_was_written_before_a_disk_was_full_stays(model, photos, tmp_path, 
         with monkeypatch.context() as patched:
             patched.setattr(folders, "_write", write)
             if fails_at_the_end:
-                patched.setattr(folders, "write_manifest", no_room)
+                patched.setattr(folders, "flush", no_room)
             with pytest.raises(rt.OutputError, match="cannot write"):
                 gallery.add(str(photos), batch_size=2)
         opened = rt.Gallery.open(tmp_path / "g")
@@ -84,6 +84,41 @@ def test_what_was_written_before_a_disk_was_full_stays(model, photos, tmp_path, 
 
 def no_room(*_):
     raise OutputError.coded("E-OUTPUT-01", "cannot write {path}: no space. Make room.", path="x")
+
+
+def test_a_change_counts_where_there_is_no_room_for_another_manifest(path, monkeypatch):
+    """The log has it, for the disk as well; what was removed must not be there again, nor be said to be."""
+    gallery = rt.Gallery.open(path)
+    with monkeypatch.context() as patched:
+        patched.setattr(folders, "write_manifest", no_room)
+        assert gallery.remove("a").removed == 1
+        assert gallery.add_vectors([[2, 1]], ["d"]).added == 1
+        assert state(gallery) == state(rt.Gallery.open(path))
+        assert not gallery.refresh()
+    assert gallery.names == ["b", "c", "d"]
+    gallery.remove("b")
+    assert rt.Gallery.open(path).names == ["c", "d"]
+
+
+@pytest.mark.parametrize("file", ["vectors", "names", "gallery"])
+def test_a_gallery_that_cannot_be_written_leaves_no_folder(model, tmp_path, monkeypatch, file):
+    real = os.replace
+
+    def replace(source, target):
+        if os.path.basename(str(target)).startswith(file):
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr("onnxnn_runtime.files.atomic.os.replace", replace)
+    gallery = rt.Gallery.from_vectors([[1, 0]], ["a"])
+    (tmp_path / "mine").mkdir()
+    for name in ("new", "mine"):
+        for call in (gallery.save, lambda path: rt.Gallery.build(model, [], path)):
+            with pytest.raises(rt.OutputError, match="No space left"):
+                call(tmp_path / name)
+    assert [each.name for each in tmp_path.iterdir()] == ["mine"]
+    monkeypatch.undo()
+    assert rt.Gallery.open(gallery.save(tmp_path / "mine")).names == ["a"]
 
 
 @pytest.mark.parametrize("place", ["created", "write_manifest"])

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
+from onnxnn_runtime.gallery import hnsw
 from support.prepared import run_interpreter
 
 # Not importorskip: ONNX Runtime crashes when it is imported after usearch.
@@ -120,6 +121,29 @@ def test_an_index_is_gone_with_the_file_of_its_vectors_and_replaced_by_a_new_one
     gallery.remove([str(row) for row in range(2500)])
     assert (gallery.index, list((tmp_path / "g").glob("*.usearch"))) == (None, [])
     assert len(gallery.search(clustered(1)[0], 5)) == 5
+
+
+def test_an_index_that_cannot_be_written_is_said(gallery, tmp_path, monkeypatch):
+    real = hnsw.built_graph
+
+    def broken(*args):
+        graph = real(*args)
+
+        class Graph:
+            def __getattr__(self, name):
+                return getattr(graph, name)
+
+            def save(self, path):
+                raise RuntimeError("Failed to write")
+
+        return Graph()
+
+    monkeypatch.setattr("onnxnn_runtime.gallery.indexing.built_graph", broken)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(rt.OutputError, match=r"g: Failed to write\. Nothing was changed"):
+        gallery.build_index()
+    assert sorted(tmp_path.rglob("*")) == before
+    assert gallery.index is None
 
 
 def test_a_reader_whose_index_another_process_replaced_searches_exactly(gallery, tmp_path):
