@@ -47,13 +47,13 @@ def make_model(path: Path, preprocess: str = "runtime") -> Path:
     return path
 
 
-def make_files(folder: Path, count: int, distinct: int = 200) -> list[str]:
+def make_files(folder: Path, count: int, distinct: int = 200, seed: int = 0) -> list[str]:
     """Write 640x480 JPEG files of about 100 KB: smooth shapes with the fine noise of a camera.
 
-    Beyond `distinct` files the same images come again under new names (hard links).
+    Beyond `distinct` files the same images come again under new names (hard links); another seed has others.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     paths = [folder / f"{i:05d}.jpg" for i in range(count)]
     for i, path in enumerate(paths):
         if path.exists():

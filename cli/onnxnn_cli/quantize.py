@@ -58,10 +58,10 @@ class Quantizing:
         128, "--calibration", metavar="N", help=gettext("The most samples that calibrate.")
     )
     method: str = typer.Option(
-        "minmax",
+        "mse",
         "--method",
         metavar="METHOD",
-        help=gettext("How ranges follow: minmax, entropy or percentile."),
+        help=gettext("How ranges follow: mse, minmax, entropy or percentile."),
     )
     auto: bool = typer.Option(
         False,

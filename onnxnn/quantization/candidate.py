@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,10 @@ from .int8 import measure_ranges, quantized
 from .measures import MIN_COSINE, Comparison, Measure
 from .options import QuantizeOptions
 from .processor import IntegerTypes, integer_types
+from .rounding import rounded
 from .running import Feeds, Runner
 from .samples import Samples
-from .selection import select
+from .selection import Selection, select
 from .statistics import channel_peaks
 
 Array = np.ndarray[Any, Any]
@@ -31,18 +32,31 @@ _FEW = 16
 
 
 @dataclass(frozen=True)
+class Way:
+    """How a model is quantised, where what is better depends on the model.
+
+    Args:
+        equalized: Whether the channels of its values are equalised first.
+        keeps_sums: Whether filters are rounded so that the errors of each cancel.
+    """
+
+    equalized: bool = False
+    keeps_sums: bool = True
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A quantised model.
 
     Args:
         model: The model.
         float_layers: The names of nodes with weights that stay in float.
-        equalized: Whether the channels of its values were equalised first.
+        way: How it was quantised.
     """
 
     model: ModelProto
     float_layers: tuple[str, ...] = ()
-    equalized: bool = False
+    way: Way = Way()
 
 
 @dataclass(frozen=True)
@@ -110,21 +124,21 @@ def best_candidate(model: ModelProto, trial: Trial, options: QuantizeOptions) ->
 
 
 def _closest(model: ModelProto, trial: Trial, options: QuantizeOptions) -> tuple[Calibrated, Candidate]:
-    """Return what quantises the model, as it is or equalised, with an output closer to that in float."""
-    calibrated = Calibrated.of(model, trial, options)
-    plain = calibrated.candidate()
+    """Return what quantises the model in the way that leaves its output closest to that in float."""
+    plain = Calibrated.of(model, trial, options)
+    ways = [plain, replace(plain, way=Way(keeps_sums=False))]
     tied = tied_values(model)
-    if not tied:
-        return calibrated, plain
-    peaks = channel_peaks(model, ranks_of(model, tied), trial.feeds())
-    other = Calibrated.of(equalized(model, peaks), trial, options, equalized=True)
+    if tied:
+        peaks = channel_peaks(model, ranks_of(model, tied), trial.feeds())
+        other = Calibrated.of(equalized(model, peaks), trial, options)
+        ways.append(replace(other, way=Way(equalized=True)))
     right = trial.output_of(model, exact=False)
-    found = [(calibrated, plain), (other, other.candidate())]
+    found = [(each, each.candidate()) for each in ways]
     errors = [
         float(np.square(trial.output_of(each.model, trial.exact) - right).mean(dtype=np.float64))
         for _, each in found
     ]
-    return found[1] if errors[1] < errors[0] else found[0]
+    return found[int(np.argmin(errors))]
 
 
 @dataclass(frozen=True)
@@ -136,19 +150,17 @@ class Calibrated:
         ranges: The range of each value.
         means: The mean of each channel of what layers read.
         types: How numbers are held.
-        equalized: Whether its channels were equalised.
+        way: How it is quantised.
     """
 
     model: ModelProto
     ranges: Any
     means: dict[str, Array]
     types: IntegerTypes
-    equalized: bool = False
+    way: Way = Way()
 
     @classmethod
-    def of(
-        cls, model: ModelProto, trial: Trial, options: QuantizeOptions, equalized: bool = False
-    ) -> Calibrated:
+    def of(cls, model: ModelProto, trial: Trial, options: QuantizeOptions) -> Calibrated:
         """Run the calibration samples through a float model.
 
         Raises:
@@ -163,7 +175,7 @@ class Calibrated:
             )
         means = measure_means(model, selection, trial.feeds())
         ranges = measure_ranges(model, options.method, trial.feeds())
-        return cls(model, ranges, means, integer_types(options.target), equalized)
+        return cls(model, ranges, means, integer_types(options.target))
 
     def candidate(self, in_float: Sequence[str] = ()) -> Candidate:
         """Return the model in integers, its biases corrected.
@@ -172,10 +184,13 @@ class Calibrated:
             in_float: Names of nodes that stay in float.
         """
         selection = select(self.model, in_float)
-        first = quantized(self.model, self.ranges, selection, self.types)
+        first = self._in_integers(self.model, selection)
         better = corrected(self.model, first, selection, self.means)
-        made = quantized(better, self.ranges, selection, self.types)
-        return Candidate(made, selection.kept, self.equalized)
+        return Candidate(self._in_integers(better, selection), selection.kept, self.way)
+
+    def _in_integers(self, model: ModelProto, selection: Selection) -> ModelProto:
+        kept = rounded(model, selection, self.types) if self.way.keeps_sums else model
+        return quantized(kept, self.ranges, selection, self.types)
 
     def sensitive_first(self, trial: Trial) -> list[str]:
         """Return the layers, those first that change an output most where they alone are in integers.
@@ -188,7 +203,7 @@ class Calibrated:
         weighted = select(self.model).weighted
         for name in weighted:
             selection = select(self.model, [other for other in weighted if other != name])
-            alone = quantized(self.model, self.ranges, selection, self.types)
+            alone = self._in_integers(self.model, selection)
             found = trial.output_of(alone, trial.exact, _FEW)
             errors[name] = float(np.square(found - right).sum())
         return sorted(errors, key=lambda name: -errors[name])

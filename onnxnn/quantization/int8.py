@@ -21,6 +21,7 @@ import onnx
 from onnx import ModelProto
 
 from .processor import IntegerTypes
+from .ranges import closest_range
 from .selection import TYPES, Selection, is_depthwise
 
 if TYPE_CHECKING:
@@ -34,18 +35,20 @@ def measure_ranges(model: ModelProto, method: str, feeds: Iterable[dict[str, Arr
 
     Args:
         model: A float model whose nodes have names.
-        method: "minmax", "entropy" or "percentile".
+        method: "minmax", "mse", "entropy" or "percentile".
         feeds: The calibration samples, in batches.
 
     Returns:
         ONNX Runtime's ranges by the names of the values.
     """
     from onnxruntime.quantization import CalibrationMethod, create_calibrator
+    from onnxruntime.quantization.calibrate import TensorsData
 
     methods = {
         "minmax": CalibrationMethod.MinMax,
         "entropy": CalibrationMethod.Entropy,
         "percentile": CalibrationMethod.Percentile,
+        "mse": CalibrationMethod.Percentile,  # whose histograms it takes
     }
     with tempfile.TemporaryDirectory(prefix="onnxnn") as folder, _quiet():
         path = os.path.join(folder, "float.onnx")
@@ -59,7 +62,11 @@ def measure_ranges(model: ModelProto, method: str, feeds: Iterable[dict[str, Arr
         )
         for feed in feeds:
             calibrator.collect_data(_Once(feed))
-        return calibrator.compute_data()
+        if method != "mse":
+            return calibrator.compute_data()
+    histograms = calibrator.collector.histogram_dict
+    found = {name: closest_range(*each[:4]) for name, each in histograms.items()}
+    return TensorsData(CalibrationMethod.MinMax, found)
 
 
 def quantized(

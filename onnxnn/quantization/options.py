@@ -13,7 +13,7 @@ from onnxnn_runtime.messages.suggestions import is_one_of
 
 from .processor import integer_types
 
-METHODS = ("minmax", "entropy", "percentile")
+METHODS = ("mse", "minmax", "entropy", "percentile")
 """How the range of a value follows from calibration samples."""
 
 MIN_SAMPLES = 20
@@ -27,7 +27,8 @@ class QuantizeOptions:
     Args:
         precision: "int8", the only one.
         target: Where the file runs, one of `onnxnn_runtime.targets.TARGETS` or "ort1.13" and the like.
-        method: "minmax", "entropy" or "percentile": which range of values the calibration samples give.
+        method: Which range of values the calibration samples give: "mse" (the one with the smallest mean
+            squared error), "minmax" (all), "entropy" or "percentile".
         calibration: The most samples for calibration; the others measure.
         max_drop: How many points of 100 the measure may lose; None takes that of the measure.
         auto: Whether to leave layers in float that lose most by rounding, until the loss is small enough.
@@ -39,7 +40,7 @@ class QuantizeOptions:
 
     precision: str = "int8"
     target: str = "any"
-    method: str = "minmax"
+    method: str = "mse"
     calibration: int = 128
     max_drop: float | None = None
     auto: bool = False

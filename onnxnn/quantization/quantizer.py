@@ -96,7 +96,7 @@ def quantize(
     target: str = "any",
     labels: Sequence[object] | None = None,
     held_out: object = None,
-    method: str = "minmax",
+    method: str = "mse",
     calibration: int = 128,
     max_drop: float | None = None,
     auto: bool = False,
@@ -175,9 +175,7 @@ def quantized_model(
         ExportError: It cannot be quantised, or loses too much.
     """
     name_nodes(model.graph)
-    calibrating, measuring = _divided(samples, options) if held_out is None else (samples, held_out)
-    if held_out is not None:
-        calibrating, _ = _divided(samples, options)
+    calibrating, measuring = _divided(samples, held_out, options)
     output = measure.output or model.graph.output[0].name
     types = integer_types(options.target)
     exact = types != here() and not types.reduced
@@ -222,11 +220,15 @@ def _checked_graph(file: PathLike, name: str, card: ModelCard) -> ModelProto:
     return model
 
 
-def _divided(samples: Samples, options: QuantizeOptions) -> tuple[Samples, Samples]:
-    """Return what calibrates and what measures: at most half, drawn by the seed, and all others."""
+def _divided(samples: Samples, held_out: Samples | None, options: QuantizeOptions) -> tuple[Samples, Samples]:
+    """Return what calibrates and what measures, drawn by the seed.
+
+    Without samples of their own to measure, at most half calibrate, and all others measure.
+    """
     order = np.random.default_rng(options.seed).permutation(len(samples))
-    count = min(options.calibration, len(samples) // 2)
-    return samples.part(sorted(order[:count])), samples.part(sorted(order[count:]))
+    count = min(options.calibration, len(samples) // 2 if held_out is None else len(samples))
+    measuring = samples.part(sorted(order[count:])) if held_out is None else held_out
+    return samples.part(sorted(order[:count])), measuring
 
 
 def _limit(measure: Measure, options: QuantizeOptions) -> float:
@@ -297,7 +299,8 @@ def _facts(
         "weights": "int8",
         "reduced": types.reduced,
         "method": options.method,
-        "equalized": found.equalized,
+        "equalized": found.way.equalized,
+        "sums_kept": found.way.keeps_sums,
         "calibration": counts[0],
     }
     return QuantizationSpec(
