@@ -33,6 +33,14 @@ def train(
         metavar="N",
         help=gettext("How many devices train together, each with its own process; instead of the recipe's."),
     ),
+    precision: Optional[str] = typer.Option(
+        None,
+        "--precision",
+        metavar="NAME",
+        help=gettext(
+            "32, bf16 or 16, in which operations compute; weights stay float32. Instead of the recipe's."
+        ),
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Train the network that a recipe describes, or run a script that trains."""
@@ -42,10 +50,14 @@ def train(
             raise typer.BadParameter(
                 gettext("a script says itself on how many devices it trains: train(devices=2).")
             )
+        if precision is not None:
+            raise typer.BadParameter(
+                gettext("a script says itself in which precision it trains: train(precision='bf16').")
+            )
         run_script(recipe)
         return
     with progress_on_stderr():
-        done = recipes.read_recipe(recipe).on_devices(devices).run()
+        done = recipes.read_recipe(recipe).on_devices(devices).in_precision(precision).run()
     if not runtime_module("messages.processes").is_main_process():
         return
     last = done.history[-1] if done.history else {}

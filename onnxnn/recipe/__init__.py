@@ -148,6 +148,10 @@ class Recipe:
         """Return the same recipe for another number of devices; None leaves it as it is."""
         return self if devices is None else replace(self, train={**self.train, "devices": devices})
 
+    def in_precision(self, precision: str | None) -> Recipe:
+        """Return the same recipe for another precision; None leaves it as it is."""
+        return self if precision is None else replace(self, train={**self.train, "precision": precision})
+
     def run(self) -> Trained:
         """Build, train and export; return what was made.
 

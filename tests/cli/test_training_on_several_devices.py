@@ -53,3 +53,28 @@ def test_devices_are_counted(onnxnn, tmp_path):
     ran = onnxnn("train", "recipe.yaml", "--devices", "0")
     assert ran.returncode == 1
     assert "devices=0: expected an integer of at least 1." in ran.stderr
+
+
+def test_a_script_decides_its_precision(onnxnn, tmp_path):
+    (tmp_path / "lesson.py").write_text("print('never')\n", encoding="utf-8")
+    ran = onnxnn("train", "lesson.py", "--precision", "bf16")
+    assert ran.returncode == 2
+    assert "a script says itself in which precision it trains: train(precision='bf16')." in ran.stderr
+
+
+def test_an_unknown_precision_is_refused(onnxnn, tmp_path):
+    (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+    ran = onnxnn("train", "recipe.yaml", "--precision", "8")
+    assert ran.returncode == 1
+    assert "precision='8': unknown precision." in ran.stderr
+
+
+def test_the_precision_is_that_of_the_command(onnxnn, tmp_path):
+    (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+    found = []
+    for options in ([], ["--precision", "bf16"]):
+        ran = onnxnn("train", "recipe.yaml", "--json", *options)
+        assert ran.returncode == 0, ran.stderr
+        found.append(json.loads(ran.stdout)["history"][-1]["loss"])
+    assert found[0] != found[1]
+    assert found[1] == pytest.approx(found[0], rel=0.05)

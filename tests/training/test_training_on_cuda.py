@@ -7,9 +7,7 @@ import pytest
 import torch
 from onnxnn_runtime import load
 from onnxnn_runtime.errors import DeviceError
-from support.diffusion import denoiser
-from support.poems import poet
-from support.reversals import made
+from support.every_network import NETWORKS, drawings, images, sequences
 
 from onnxnn import nn
 from onnxnn.training.optimizers import OPTIMIZERS
@@ -17,52 +15,6 @@ from onnxnn.training.optimizers import OPTIMIZERS
 GPU = "cuda"
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU, found by torch")
-
-
-def images(folder):
-    """A convolutional network that classifies small images by their brightness."""
-    x = np.random.default_rng(0).random((60, 3, 12, 12), dtype=np.float32)
-    model = nn("cls", save_fold=str(folder), verbose=0)
-    model.set_seed(0)
-    model.load_dataset(x, (x.mean((1, 2, 3)) > 0.5).astype(int), batch_size=20, train_val_ratio=0.8)
-    model.add("conv2d", size=(3, 8), kernel_size=(3, 3), activation="relu")
-    model.add("batchnorm2d", size=8)
-    model.add("global_avgpool")
-    model.add("linear", size=(8, 2), activation="softmax")
-    return model
-
-
-def sequences(folder):
-    """A recurrent network that classifies sequences."""
-    x = np.random.default_rng(0).standard_normal((60, 7, 4)).astype(np.float32)
-    model = nn("cls", save_fold=str(folder), verbose=0)
-    model.set_seed(0)
-    model.load_dataset(x, (x.sum((1, 2)) > 0).astype(int), batch_size=20, train_val_ratio=0.8)
-    model.add("lstm", size=(4, 16), num_layers=2)
-    model.add("linear", size=(16, 2), activation="softmax")
-    return model
-
-
-def texts(folder):
-    """A language model."""
-    model = poet()
-    model.save_fold = str(folder)
-    return model
-
-
-def pairs(folder):
-    """A network from sequence to sequence."""
-    model = made(count=60)
-    model.save_fold = str(folder)
-    return model
-
-
-def drawings(folder):
-    """A diffusion model."""
-    return denoiser(folder)
-
-
-NETWORKS = [images, sequences, texts, pairs, drawings]
 
 
 def weights_after(network, folder, device, **options):
