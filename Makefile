@@ -62,7 +62,7 @@ $(STAMP): pyproject.toml runtime/pyproject.toml cli/pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 10) else 'onnxnn trains on Python 3.10 or newer, this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.11')"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet -e "./runtime[cpu,serve,mqtt,search,lancedb,qdrant,ray]" -e "./cli[cpu]" -e ".[cpu,plot,custom,scale,dev]"
+	$(BIN)/python -m pip install --quiet -e "./runtime[cpu,openvino,serve,mqtt,search,lancedb,qdrant,ray]" -e "./cli[cpu]" -e ".[cpu,plot,custom,scale,dev]"
 	touch $(STAMP)
 
 clean:

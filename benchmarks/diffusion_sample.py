@@ -53,6 +53,7 @@ class Watched:
 
     def __init__(self, session: Any) -> None:
         self._session = session
+        self.engine, self.device = session.engine, session.device
         self.times: list[tuple[float, float]] = []
 
     def run(self, *given: Any) -> Any:

@@ -24,12 +24,14 @@ print(json.dumps([result, int(re.search("VmHWM:\\\\s+(\\\\d+)", status).group(1)
 """
 
 
-def make_model(path: Path, preprocess: str = "runtime") -> Path:
+def make_model(path: Path, preprocess: str = "runtime", measured: bool = False) -> Path:
     """Export MobileNetV2 (1,280 features, any image size, images resized to 224) to `path`.
 
     Args:
         path: The file to write.
         preprocess: "runtime", or "graph" for preprocessing in the graph.
+        measured: Whether batch normalisation has the statistics of random images, as after training; with
+            those of a new network the numbers get smaller with each layer, down to 1e-9.
     """
     import torch
 
@@ -43,6 +45,12 @@ def make_model(path: Path, preprocess: str = "runtime") -> Path:
             Image.new("RGB", (32, 32)).save(Path(folder) / name)
         model.load_img_data(folder, batch_size=2, transform={"Resize": (SIZE, SIZE)})
     model.add("mobilenet_backbone")
+    if measured:
+        model.model.train()
+        with torch.no_grad():
+            for _ in range(quick_or(2, 30)):
+                model.model(torch.rand(8, 3, SIZE, SIZE))
+        model.model.eval()
     model.export(str(path), preprocess=preprocess)
     return path
 

@@ -6,6 +6,7 @@ Compares, on the same ONNX file and the same files, in turns within one run:
     fastembed   FastEmbed's ImageEmbedding, batches of 32 (only with --fastembed)
     onnxnn      onnxnn_runtime.load(...).embed(...)
     draft       the same with load(..., draft=True): JPEG files decoded at half their size
+    DEVICE      the same with load(..., device=DEVICE), for each --device
 
 and prints images per second (the best round of each) and the ratios round by round (their median).
 Images are resized to 224x224, bilinear, and scaled to 0..1 by all three.
@@ -116,6 +117,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", help="an ONNX file with a card; without it one is exported")
     parser.add_argument("--fastembed", metavar="PYTHON", help="an interpreter that has fastembed")
+    parser.add_argument(
+        "--device", action="append", default=[], help="e.g. openvino; may stand several times"
+    )
     parser.add_argument("--files", type=int, default=quick_or(4, 200))
     parser.add_argument("--rounds", type=int, default=quick_or(1, 5))
     options = parser.parse_args()
@@ -127,6 +131,8 @@ def main() -> None:
         difference = np.abs(ours.embed(files[:BATCH]) - loop(files[:BATCH])).max()
         draft = rt.load(model, device="cpu", draft=True)
         runners = {"plain": timed(loop), "onnxnn": timed(ours.embed), "draft": timed(draft.embed)}
+        for device in options.device:
+            runners[device] = timed(rt.load(model, device=device).embed)
         fastembed = FastEmbed(options.fastembed, model, work / "fe") if options.fastembed else None
         if fastembed is not None:
             runners["fastembed"] = fastembed.seconds

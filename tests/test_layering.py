@@ -101,8 +101,9 @@ EXTRAS = {
     "runtime/onnxnn_runtime/server/": {"python_multipart", "starlette", "uvicorn"},
     "runtime/onnxnn_runtime/broker/": {"paho"},
     "runtime/onnxnn_runtime/gallery/qdrant_engine.py": {"qdrant_client"},
+    "runtime/onnxnn_runtime/session/openvino_session.py": {"openvino"},
 }
-"""What these files may import, too: the extras `serve`, `mqtt` and `qdrant` bring it."""
+"""What these files may import, too: the extras `serve`, `mqtt`, `qdrant` and `openvino` bring it."""
 
 
 @pytest.mark.skipif(not (ROOT / "runtime").is_dir(), reason="the sources are not here")

@@ -18,6 +18,7 @@ PAGES = {
     "docs/zh-CN/deploy.md": "docs/deploy.md",
     "docs/zh-CN/galleries.md": "docs/galleries.md",
     "docs/zh-CN/quantization.md": "docs/quantization.md",
+    "docs/zh-CN/devices.md": "docs/devices.md",
     "docs/zh-CN/benchmarking.md": "docs/benchmarking.md",
     "docs/zh-CN/where-it-runs.md": "docs/where-it-runs.md",
     "docs/zh-CN/training-on-several-devices.md": "docs/training-on-several-devices.md",

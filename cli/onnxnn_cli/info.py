@@ -40,6 +40,8 @@ def info(
     texts = {name: _plain(value) for name, value in facts.items()}
     if isinstance(runs_on, dict):
         texts["runs_on"] = _runs_on_text(**runs_on)
+    if "devices" in facts:
+        texts["devices"] = ", ".join(facts["devices"])
     for name, text in [*rows, *((_title(name), value) for name, value in texts.items())]:
         print_text(padded(name, 12) + text)
 
@@ -55,6 +57,7 @@ def _title(name: str) -> str:
         "inputs": gettext("inputs"),
         "outputs": gettext("outputs"),
         "runs_on": gettext("runs on"),
+        "devices": gettext("devices"),
     }[name]
 
 
@@ -64,13 +67,14 @@ def _is_checkpoint(file: str) -> bool:
     return os.path.isfile(file) and os.access(file, os.R_OK) and kind_of_file(file) == TORCH
 
 
-def _checkpoint(file: str) -> Tuple[Dict[str, object], Optional[ModelCard]]:
+def _checkpoint(file: str) -> Tuple[Dict[str, Any], Optional[ModelCard]]:
     checkpoint = need_onnxnn("info", "onnxnn.checkpoint.checkpoint").load(file)
     return {"file": file, "size": os.path.getsize(file)}, checkpoint.card
 
 
-def _model(file: str) -> Tuple[Dict[str, object], Optional[ModelCard]]:
+def _model(file: str) -> Tuple[Dict[str, Any], Optional[ModelCard]]:
     import onnxnn_runtime as rt
+    from onnxnn_runtime.session.devices import offered_here
 
     model = rt.load(file, device="cpu")
     facts = {
@@ -82,6 +86,7 @@ def _model(file: str) -> Tuple[Dict[str, object], Optional[ModelCard]]:
         "inputs": {name: [dtype, list(shape)] for name, (dtype, shape) in model.inputs.items()},
         "outputs": {name: [dtype, list(shape)] for name, (dtype, shape) in model.outputs.items()},
         "runs_on": _runs_on(model.facts.opset.get("", 0), model.facts.ir_version),
+        "devices": offered_here(),
     }
     return facts, model.card
 

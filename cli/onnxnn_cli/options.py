@@ -19,7 +19,10 @@ INPUTS: Any = typer.Argument(
     help=gettext("Images or folders of them; .csv for tables, .npy or .npz for arrays."),
 )
 DEVICE: Any = typer.Option(
-    "auto", "--device", metavar="DEVICE", help=gettext("cpu, cuda, cuda:1, or auto to choose.")
+    "auto",
+    "--device",
+    metavar="DEVICE",
+    help=gettext("cpu, cuda, cuda:1, openvino, openvino:bf16, coreml, dml, xnnpack, or auto to choose."),
 )
 LOW_MEMORY: Any = typer.Option(
     False, "--low-memory", help=gettext("Take as little memory as possible, which is slower.")

@@ -27,6 +27,7 @@ PACKAGES = (
     ("pillow", "PIL", "8.4", gettext_noop("reading images")),
     ("onnxruntime", "onnxruntime", RELEASES[0].name, gettext_noop("running models")),
     ("onnxruntime-gpu", "onnxruntime", RELEASES[0].name, gettext_noop("running models on an NVIDIA GPU")),
+    ("openvino", "openvino", "2024.4", gettext_noop("running models with OpenVINO")),
     ("onnxnn", "onnxnn", "", gettext_noop("training")),
     ("torch", "torch", "2.11", gettext_noop("training")),
     ("onnx", "onnx", "1.16", gettext_noop("exporting")),
@@ -68,6 +69,7 @@ TINY_MODEL = "CAc6NQoOCgF4EgF5IgRSZWx1OgASAWdaDwoBeBIKCggIARIECgIIAmIPCgF5EgoKCA
 # Runs in a child process: argument 1 is the module, argument 2 a model for ONNX Runtime to run.
 _PROBE = """
 import importlib, json, sys
+sys.modules["openvino_telemetry"] = None  # else it reports to a server that it is used
 module = importlib.import_module(sys.argv[1])
 found = {"version": str(getattr(module, "__version__", ""))}
 if sys.argv[1] == "onnxruntime":
@@ -77,6 +79,10 @@ if sys.argv[1] == "onnxruntime":
     y = session.run(None, {"x": numpy.array([-2, 3], numpy.float32)})[0]
     if y.tolist() != [0, 3]:
         raise SystemExit("a model of one operator computes %s instead of [0, 3]" % y.tolist())
+if sys.argv[1] == "openvino":
+    core = module.Core()
+    found["devices"] = ["%s %s" % (each.lower(), core.get_property(each, "FULL_DEVICE_NAME"))
+                        for each in core.available_devices]
 if sys.argv[1] == "torch":
     found["devices"] = ["cpu"] + ["cuda:%d %s" % (i, module.cuda.get_device_name(i))
                                   for i in range(module.cuda.device_count())]
@@ -92,7 +98,7 @@ class Finding(NamedTuple):
         version: Its version, "" where it is not installed.
         purpose: What it is for.
         problem: What is wrong and what to do, "" where all is well.
-        devices: The devices that it offers, for onnxruntime and torch.
+        devices: The devices that it offers, for onnxruntime, openvino and torch.
     """
 
     package: str

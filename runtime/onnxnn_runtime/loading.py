@@ -36,8 +36,9 @@ def load(
 
     Args:
         path: The `.onnx` file, or its bytes.
-        device: "auto" (CUDA where it works, else the processor), "cpu", "cuda" or "cuda:1"; an
-            explicit device is used or refused.
+        device: "auto" (CUDA where it works, else the processor), "cpu", "cuda" or "cuda:1", "openvino"
+            (float32; "openvino:bf16" is faster and rounds more), "coreml", "dml", "xnnpack", or another
+            provider of ONNX Runtime, see docs/devices.md; an explicit device is used or refused.
         card: Stands in for the file's own card, e.g. for a file that has none.
         threads: Processor cores to use; None takes all that this process may use.
         draft: Overrides the card's `Preprocess.draft`: True decodes large JPEG files at a fraction
@@ -58,16 +59,30 @@ def load(
         InputError: The file is no ONNX file, cut short, needs other files or a newer ONNX Runtime; or options
             exclude each other.
         CardError: The file's card is malformed or newer than this version.
-        DeviceError: The device was asked for explicitly and is not there.
+        DeviceError: The device was asked for explicitly and is not there, or does not run this model.
     """
     return _open(Opening(path, device, card, threads, draft, timeout, low_memory, tune), path)
 
 
+def load_for_many(path: str, device: str, runs: int) -> Model:
+    """Open a model that several threads run at once, each run on one processor core.
+
+    Args:
+        path: The `.onnx` file.
+        device: One of the processor.
+        runs: How many threads run it.
+
+    Raises:
+        OnnxnnError: As for `load`.
+    """
+    return _open(Opening(path, device, None, 1, None, None, runs=runs), path)
+
+
 def _open(opening: Opening, path: str | os.PathLike[str] | bytes) -> Model:
     """Open a model; messages call it by `path`."""
+    from .session.devices import place
     from .session.engine import Engine  # here, because importing the package does without
     from .session.onnxfile import ModelFile, inspect
-    from .session.providers import place
     from .session.resources import Resources, give_back_freed_memory
 
     if opening.low_memory:
@@ -79,7 +94,7 @@ def _open(opening: Opening, path: str | os.PathLike[str] | bytes) -> Model:
         raise _weights_elsewhere(name, path, facts.external[0])
     card = card_of(facts.metadata, name, opening.card, opening.draft)
     device = place(opening.device)
-    resources = Resources(opening.threads, opening.timeout, opening.low_memory)
+    resources = Resources(opening.threads, opening.timeout, opening.low_memory, runs=opening.runs)
 
     def open_with(read: Callable[[], bytes | None], resources: Resources) -> Model:
         engine = Engine(read, name, facts, device, card, resources)

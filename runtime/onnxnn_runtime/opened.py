@@ -33,7 +33,7 @@ class Opened:
 
     @property
     def device(self) -> str:
-        """Where the model really runs: "cpu" or "cuda:0"."""
+        """Where the model really runs, as `load` takes it: "cpu", "cuda:0", "openvino", ..."""
         return self._engine.device
 
     @property

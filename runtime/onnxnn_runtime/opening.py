@@ -22,6 +22,7 @@ class Opening:
 
     Args:
         path, device, card, threads, draft, timeout, low_memory, tune: See `onnxnn_runtime.load`.
+        runs: How many threads run it at once, with one processor core each.
 
     Raises:
         InputError: `card` is no card, `timeout` no number of seconds, or `tune` excludes another option.
@@ -35,6 +36,7 @@ class Opening:
     timeout: float | None
     low_memory: bool = False
     tune: bool = False
+    runs: int = 1
     _state: tuple[int, int] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:

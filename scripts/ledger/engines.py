@@ -37,6 +37,7 @@ def open_onnxruntime(path):
 
 def open_openvino(path):
     """Return (what runs a file, the version of OpenVINO)."""
+    sys.modules["openvino_telemetry"] = None  # else it reports that to a server
     import openvino
 
     core = openvino.Core()

@@ -185,7 +185,7 @@ def test_a_graph_that_fails_is_no_broken_frame(model, monkeypatch):
     def fails(*arguments):
         raise RuntimeError("a kernel failed")
 
-    monkeypatch.setattr("onnxnn_runtime.session.engine.run", fails)
+    monkeypatch.setattr("onnxnn_runtime.session.onnxruntime_session.OnnxRuntimeSession.run", fails)
     with pytest.raises(rt.InputError, match="a kernel failed"):
         list(model.stream([GREEN], errors="skip"))
 

@@ -11,7 +11,7 @@ from onnxnn_runtime.errors import DeviceError, OnnxnnError
 from onnxnn_runtime.loading import load
 from onnxnn_runtime.model import Model
 from onnxnn_runtime.session.cores import num_threads
-from onnxnn_runtime.session.providers import place
+from onnxnn_runtime.session.devices import is_processor, place
 from onnxnn_runtime.tuning.timing import Job, Timing, measure
 from onnxnn_runtime.tuning.tune import thread_counts
 from onnxnn_runtime.tuning.workload import Workload, batches_of, takes_many, workload
@@ -208,7 +208,7 @@ def _settings(model: Model, devices: Sequence[str], options: BenchmarkOptions) -
     cores = num_threads()
     for device in devices:
         counts = list(options.thread_counts or thread_counts(cores))
-        if not device.startswith("cpu"):
+        if not is_processor(device):
             counts = counts[-1:]
         yield from (Setting(device, threads, 1, size) for threads in counts for size in sizes)
         if takes_many(model) and device == "cpu" and not options.low_memory:

@@ -12,8 +12,9 @@ import numpy as np
 
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.errors import OnnxnnError
-from onnxnn_runtime.loading import load
+from onnxnn_runtime.loading import load, load_for_many
 from onnxnn_runtime.session.cores import num_threads
+from onnxnn_runtime.session.devices import is_processor
 
 from .lanes import Lanes
 from .metrics import Metrics
@@ -149,12 +150,12 @@ class Served:
         device, threads, low_memory = settings.device, settings.threads, settings.low_memory
         models = [load(self.path, device=device, threads=threads, low_memory=low_memory)]
         if self._count(models) > 1:
-            models.append(load(self.path, device="cpu", threads=1))
+            models.append(load_for_many(self.path, models[0].device, self._count(models)))
         return models
 
     def _count(self, models: Sequence[Model]) -> int:
         """Return how many lanes a model has."""
-        is_several = models[0].device == "cpu" and not self._settings.low_memory
+        is_several = is_processor(models[0].device) and not self._settings.low_memory
         return (self._settings.threads or num_threads()) if is_several else 1
 
     def _lanes(self, models: Sequence[Model]) -> Lanes:

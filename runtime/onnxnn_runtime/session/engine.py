@@ -24,6 +24,7 @@ from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.shorten import printable
 
 from .cores import is_limited, num_threads
+from .devices import Placement, create_session, is_processor
 from .failures import cannot_load, cannot_run
 from .feeds import as_samples, check_divisor, check_feed
 from .fixed_batch import any_batch, in_parts
@@ -31,8 +32,8 @@ from .forks import generation
 from .onnxfile import FileFacts
 from .pipeline import Batch, batch_sizes, default_batch_size, in_chunks, read_chunk
 from .promises import Promises
-from .providers import Placement, TimeLimitError, create_session, run
 from .resources import FEW, Resources
+from .session import Share, TimeLimitError
 from .signature import check_readable, described, fixed_batch
 from .states import cache_of, check_states
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from onnxnn_runtime.generation.generate import Step
     from onnxnn_runtime.generation.seq2seq import Begin
 
-    from .providers import Session
+    from .session import Session
 
 _MANY = 64
 """From this many inputs on, the second session pays for the time that creating it takes."""
@@ -64,7 +65,7 @@ class Engine:
     Raises:
         CardError: The graph has other states or outputs.
         InputError: ONNX Runtime cannot load the model.
-        DeviceError: The device was asked for explicitly and does not start.
+        DeviceError: The device was asked for explicitly and does not start, or does not run the model.
     """
 
     def __init__(
@@ -93,8 +94,9 @@ class Engine:
         self._workers = self._threads if tuned is None or resources.threads is not None else tuned.workers
         # 0: ONNX Runtime takes as many as it finds cores, whatever limits this process.
         self._width = 0 if threads is None and not is_limited() else self._threads
+        self._runs = resources.runs
         self._generation = generation()
-        self._session, self.device = self._begin()
+        self._session = self._begin()
         self.inputs, outputs, optional = described(self._session, name)
         self._cache = {} if card is None else cache_of(self.inputs, optional, outputs)
         hidden = {f"next_{state}" for state in self._cache}
@@ -110,9 +112,14 @@ class Engine:
         # How many samples a run takes, where a card says that they may come in any number.
         self._part = self._fixed_batch if self._promises.batched and not self._states else None
 
-    def _begin(self) -> tuple[Session, str]:
-        """Return the first session, and where it runs."""
-        created = self._create(self._width)
+    @property
+    def device(self) -> str:
+        """Where the model really runs."""
+        return self._session.device
+
+    def _begin(self) -> Session:
+        """Return the first session."""
+        created = self._create(Share(self._width, self._runs, self._low_memory))
         if created is None:
             raise self._changed()
         return created
@@ -138,7 +145,7 @@ class Engine:
     def _renew(self) -> None:
         """Make the sessions again in a process that was forked; see `forks`."""
         if self._generation != generation():
-            self._session, self._single = self._begin()[0], None
+            self._session, self._single = self._begin(), None
             self._generation = generation()
 
     def run(self, feeds: Mapping[str, object], outputs: Sequence[str]) -> list[np.ndarray]:
@@ -210,7 +217,7 @@ class Engine:
         """
         from onnxnn_runtime.generation.seq2seq import whole  # here, so that other models open without it
 
-        if not self._cache:
+        if not (self._cache and self._session.takes_optional):
             return whole(lambda source, target: self.run_first({"input": source, "target": target}))
         from .cache import begin
 
@@ -349,19 +356,18 @@ class Engine:
 
     def _for_many(self) -> Session:
         """Return the session that several threads run at once, or the first one where it is as good."""
-        if self._workers == 1 or self.device != "cpu" or self._low_memory:
+        if self._workers == 1 or not is_processor(self.device) or self._low_memory:
             return self._session
         if self._single is None:  # without a lock, which a fork could leave held: at worst two are made
-            created = self._create(1)
-            self._single = self._session if created is None else created[0]
+            self._single = self._create(Share(1, self._workers)) or self._session
         return self._single
 
-    def _create(self, threads: int) -> tuple[Session, str] | None:
+    def _create(self, share: Share) -> Session | None:
         data = self._read()
         if data is None:
             return None
         try:
-            return create_session(data, self._placement, threads, self._low_memory)
+            return create_session(data, self._placement, share)
         except (OnnxnnError, MemoryError) as error:
             if isinstance(error, OnnxnnError):
                 raise
@@ -381,7 +387,7 @@ class Engine:
             if name in feeds:
                 check_divisor(name, feeds[name])
         try:
-            return run(session, list(outputs), feeds, self._timeout)
+            return session.run(list(outputs), feeds, self._timeout)
         except TimeLimitError as error:
             raise InputError.coded(
                 "E-MODEL-03",
@@ -390,5 +396,5 @@ class Engine:
                 name=self._name,
                 seconds=self._timeout,
             ) from error
-        except Exception as error:  # ONNX Runtime's own classes differ between versions.
-            raise InputError(cannot_run(self._name, self.inputs, feeds, error)) from error
+        except Exception as error:  # the engine's own classes.
+            raise InputError(cannot_run(self._name, self.inputs, feeds, error, session.engine)) from error

@@ -110,19 +110,33 @@ def _too_new(name: str, facts: FileFacts, version: tuple[int, int]) -> Message:
     )
 
 
-def cannot_run(name: str, inputs: Described, feeds: Mapping[str, np.ndarray], error: Exception) -> Message:
-    """Return why ONNX Runtime does not run a graph.
+def cannot_run(
+    name: str, inputs: Described, feeds: Mapping[str, np.ndarray], error: Exception, engine: str
+) -> Message:
+    """Return why an engine does not run a graph.
 
     Args:
         name: What errors call the model.
         inputs: What the graph takes.
         feeds: What it was given.
-        error: What ONNX Runtime raised.
+        error: What the engine raised.
+        engine: Its name, as `Session.engine` has it.
     """
     problem = _disagreement(name, inputs, feeds)
     if problem is not None:
         return problem
     shapes = ", ".join(f"{printable(each, 40)} {shape_text(value.shape)}" for each, value in feeds.items())
+    if engine == "OpenVINO":
+        from .openvino_session import reason_of  # here, because few ask
+
+        return coded(
+            "E-MODEL-03",
+            "{name}: OpenVINO cannot run it on {inputs} ({reason}). Open it with device='cpu', or give "
+            "inputs of the shapes that it was made for.",
+            name=name,
+            inputs=shapes[:300],
+            reason=reason_of(error),
+        )
     return coded(
         "E-MODEL-03",
         "{name}: cannot run on {inputs} ({reason}). Give inputs of the shapes that it was made for.",

@@ -23,6 +23,7 @@ from onnxnn_runtime.inputs.reading import Sample, read_sample
 from onnxnn_runtime.inputs.samples import find_samples
 
 from .cores import num_threads
+from .devices import is_processor
 from .forks import generation
 
 if TYPE_CHECKING:
@@ -99,9 +100,9 @@ def default_batch_size(spec: InputSpec, device: str = "cpu") -> int:
 
     Args:
         spec: What the model takes.
-        device: Where it runs: "cpu", "cuda:0", ...
+        device: Where it runs: "cpu", "cuda:0", "openvino", ...
     """
-    return PER_WORKER if _is_large(spec) and device == "cpu" else ON_DEVICE
+    return PER_WORKER if _is_large(spec) and is_processor(device) else ON_DEVICE
 
 
 def batch_sizes(count: int, most: int, spec: InputSpec) -> list[int]:

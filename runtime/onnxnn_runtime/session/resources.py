@@ -45,6 +45,7 @@ class Resources:
         timeout: Seconds that one run may take; None sets no limit, but for loops that may run forever.
         low_memory: Whether memory counts more than time, see `load`.
         tuned: What was measured to be fastest; its threads count where `threads` is None.
+        runs: How many threads run it at once, with one processor core each.
 
     Raises:
         InputError: `threads` is no integer from 1.
@@ -54,6 +55,7 @@ class Resources:
     timeout: float | None = None
     low_memory: bool = False
     tuned: Tuned | None = None
+    runs: int = 1
 
     def __post_init__(self) -> None:
         if self.threads is not None:

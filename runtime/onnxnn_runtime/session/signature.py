@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Iterable, Sequence
 
-from onnxnn_runtime.card.card import Axis
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import printable
 
-from .feeds import DTYPES
 from .states import Described
 
 if TYPE_CHECKING:
-    from .providers import NodeArg, Session
+    from .session import Session
 
 _UNREADABLE = [f"tensor({each})" for each in ("bfloat16", "float8e4m3fn", "float8e5m2", "int4", "uint4")]
 """Types of outputs that ONNX Runtime's Python package cannot return."""
@@ -29,21 +27,13 @@ def described(session: Session, name: str) -> tuple[Described, Described, Descri
         InputError: A name is no text.
     """
     try:
-        return (
-            {each.name: _describe(each) for each in session.get_inputs()},
-            {each.name: _describe(each) for each in session.get_outputs()},
-            {each.name: _describe(each) for each in session.get_overridable_initializers()},
-        )
+        return session.described()
     except UnicodeDecodeError as error:
         raise InputError.coded(
             "E-MODEL-01",
             "{name}: expected names of UTF-8 text in its graph, got other bytes. Export it again.",
             name=name,
         ) from error
-
-
-def _describe(value: NodeArg) -> tuple[str, tuple[Axis, ...]]:
-    return DTYPES.get(value.type, value.type), tuple(value.shape)
 
 
 def fixed_batch(arrays: Sequence[str], inputs: Described) -> int | None:

@@ -97,5 +97,5 @@ def test_a_session_takes_no_more_threads_than_there_are_cores_for(open_model, mo
     monkeypatch.setattr(engine, "num_threads", lambda: 1)
     monkeypatch.setattr(engine, "is_limited", lambda: limited)
     model = open_model("image_classifier", device="cpu")
-    assert isinstance(model._engine._session, onnxruntime.InferenceSession)
-    assert model._engine._session.get_session_options().intra_op_num_threads == expected
+    assert isinstance(model._engine._session.session, onnxruntime.InferenceSession)
+    assert model._engine._session.session.get_session_options().intra_op_num_threads == expected

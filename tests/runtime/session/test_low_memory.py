@@ -26,9 +26,9 @@ def test_sessions_keep_no_memory(open_model, copied):
     model = open_model("image_classifier", device="cpu", low_memory=True)
     if copied:
         model = pickle.loads(pickle.dumps(model))
-    options = model._engine._session.get_session_options()
+    options = model._engine._session.session.get_session_options()
     assert (options.enable_cpu_mem_arena, options.enable_mem_pattern) == (False, False)
-    options = open_model("image_classifier", device="cpu")._engine._session.get_session_options()
+    options = open_model("image_classifier", device="cpu")._engine._session.session.get_session_options()
     assert (options.enable_cpu_mem_arena, options.enable_mem_pattern) == (True, True)
 
 
@@ -37,7 +37,7 @@ def test_threads_are_few(open_model, monkeypatch, given, expected):
     monkeypatch.setattr(engine, "num_threads", lambda: 64)
     monkeypatch.setattr(engine, "is_limited", lambda: False)
     model = open_model("image_classifier", device="cpu", low_memory=True, threads=given)
-    assert model._engine._session.get_session_options().intra_op_num_threads == expected
+    assert model._engine._session.session.get_session_options().intra_op_num_threads == expected
     assert model._engine._threads == expected
 
 

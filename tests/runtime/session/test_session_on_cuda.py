@@ -7,6 +7,8 @@ import onnxruntime
 import pytest
 from onnxnn_runtime import load
 from onnxnn_runtime.errors import DeviceError
+from onnxnn_runtime.session import onnxruntime_session
+from onnxnn_runtime.session.io_binding import BoundRuns
 
 pytestmark = [
     pytest.mark.needs_torch,
@@ -64,6 +66,31 @@ def test_images_are_those_of_the_cpu(files, name):
         for device in ("cpu", "cuda")
     ]
     assert np.abs(drawn[0].astype(float) - drawn[1].astype(float)).max() < 2e-2
+
+
+@pytest.mark.parametrize("name", ["backbone", "doodles", "doodles_loop"])
+def test_runs_of_the_gpu_have_places_there(files, name):
+    model = load(str(files / f"{name}.onnx"), device="cuda")
+    assert isinstance(model._engine._session._run.__self__, BoundRuns)
+
+
+def test_places_change_no_result(files, monkeypatch):
+    wanted = load(str(files / "backbone.onnx"), device="cuda").embed(str(files / "images"))
+    monkeypatch.setattr(onnxruntime_session, "can_bind", lambda module, session: False)
+    found = load(str(files / "backbone.onnx"), device="cuda").embed(str(files / "images"))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_a_file_of_float16_runs(files, name, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    float16 = pytest.importorskip("onnxruntime.transformers.float16")
+    half = float16.convert_float_to_float16(onnx.load(str(files / f"{name}.onnx")))
+    golden = np.load(str(files / f"{name}.npz"))
+    model = load(half.SerializeToString(), device="cuda")
+    assert model.device == "cuda:0"
+    assert next(iter(model.inputs.values()))[0] == "float16"
+    np.testing.assert_allclose(model.infer(golden["x"]), golden["output"], rtol=3e-2, atol=1e-2)
 
 
 def test_a_gpu_that_is_not_there_is_refused(files):
