@@ -19,7 +19,7 @@ KINDS = (
 
 
 def width(model):
-    return model._engine._session.get_session_options().intra_op_num_threads
+    return model._engine._session.session.get_session_options().intra_op_num_threads
 
 
 def batches_run(model, count, **options):
@@ -45,7 +45,7 @@ def test_the_setting_is_used(open_model, measured):
     assert sizes == {5}
     assert id(model._engine._session) not in sessions
     assert len(sessions) == 1
-    assert model._engine._single.get_session_options().intra_op_num_threads == 1
+    assert model._engine._single.session.get_session_options().intra_op_num_threads == 1
     assert batches_run(model, 2 * engine._MANY, batch_size=4)[0] == {4}
 
 
