@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Dict, Optional
 
 import typer
 
-from .options import FORCE, JSON, takes
+from .options import FORCE, JSON, MAX_DROP, TARGET, takes
 from .output import need_onnxnn, note, print_json, print_text
+from .quantize import print_loss
 from .text import gettext
 
 HELP = gettext(
@@ -34,12 +35,7 @@ class Exporting:
         metavar="FOLDER",
         help=gettext("A model repository of Triton to write into; CKPT may be an .onnx file then."),
     )
-    target: Optional[str] = typer.Option(
-        None,
-        "--target",
-        metavar="TARGET",
-        help=gettext("Where the file shall run, e.g. unihiker or ort1.13: `onnxnn targets` prints them."),
-    )
+    target: Optional[str] = TARGET
     opset: Optional[int] = typer.Option(
         None,
         "--opset",
@@ -78,6 +74,19 @@ class Exporting:
         "--fixed-shapes",
         help=gettext("Set the batch to 1 and sizes as in training, for engines such as tract and OpenCV."),
     )
+    precision: str = typer.Option(
+        "fp32",
+        "--precision",
+        metavar="PRECISION",
+        help=gettext("fp32; int8 for processors or fp16 for GPUs and the browser, if it stays as accurate."),
+    )
+    calibration: Optional[str] = typer.Option(
+        None,
+        "--calibration",
+        metavar="DATA",
+        help=gettext("Samples for int8 or fp16: a folder of images, a .csv, .npy or .npz file."),
+    )
+    max_drop: Optional[float] = MAX_DROP
     force: bool = FORCE
     as_json: bool = JSON
 
@@ -95,7 +104,7 @@ def export(asked: Exporting) -> None:
 
     network = need_onnxnn("export").nn(verbose=0)
     network.load(asked.checkpoint)
-    check_output(asked.out, "ONNX", (asked.checkpoint,), asked.force, "--force")
+    check_output(asked.out, "ONNX", (asked.checkpoint, asked.calibration), asked.force, "--force")
     report = network.export(
         asked.out,
         opset_version=asked.opset,
@@ -106,12 +115,21 @@ def export(asked: Exporting) -> None:
         guidance=asked.guidance,
         target=asked.target,
         fixed_shapes=asked.fixed_shapes,
+        precision=asked.precision,
+        calibration=asked.calibration,
+        max_drop=asked.max_drop,
         force=asked.force,
     )
     triton = None if asked.triton is None else _write_triton(str(report.path), asked)
     if asked.as_json:
-        facts = {"file": str(report.path), "size": report.size, "parity": dict(report.parity)}
-        print_json(facts if triton is None else {**facts, "triton": triton})
+        facts: Dict[str, object] = {
+            "file": str(report.path),
+            "size": report.size,
+            "parity": dict(report.parity),
+        }
+        facts.update({} if triton is None else {"triton": triton})
+        small = report.quantization
+        print_json(facts if small is None else {**facts, "quantization": small.to_dict()})
         return
     print_text(
         gettext(
@@ -121,6 +139,9 @@ def export(asked: Exporting) -> None:
             difference=parity_text(report.parity, 2),
         )
     )
+    if report.quantization is not None:
+        small = report.quantization
+        print_loss(small.facts, small.seconds, small.float_seconds)
     if triton is not None:
         print_text(gettext("{path}: a model for Triton", path=triton))
     note(gettext("exported and compared in {seconds:.1f} s", seconds=report.seconds))

@@ -139,14 +139,15 @@ def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:
 
 
 def _quantized(spec: QuantizationSpec) -> str:
+    from onnxnn_runtime.card.words import figures_text, samples_text
+
     from .quantize import lost_text
 
-    figures = ", ".join(f"{name} {value:.4g}" for name, value in spec.after.items())
     return gettext(
         "{precision}, {figures} on {samples}, {lost}",
         precision=spec.precision,
-        figures=figures,
-        samples=ngettext("{count} held-out sample", "{count} held-out samples", spec.samples),
+        figures=figures_text(spec.after),
+        samples=samples_text(spec),
         lost=lost_text(spec),
     )
 

@@ -41,6 +41,26 @@ CHANNEL_ORDER: Any = typer.Option(
     metavar="ORDER",
     help=gettext("rgb, or bgr for arrays of images that OpenCV read; otherwise as the file says."),
 )
+TARGET: Any = typer.Option(
+    None,
+    "--target",
+    metavar="TARGET",
+    help=gettext("Where the file shall run, e.g. unihiker or ort1.13: `onnxnn targets` prints them."),
+)
+MAX_DROP: Any = typer.Option(
+    None,
+    "--max-drop",
+    metavar="POINTS",
+    help=gettext(
+        "How many points of 100 may be lost; 0.5 if not given, of same neighbours 3. Perplexity may grow "
+        "by so many percent, 1 if not given, the Fréchet distance of images by 10."
+    ),
+)
+AUTO: Any = typer.Option(
+    False,
+    "--auto",
+    help=gettext("Leave layers in float that lose most, until the loss is small enough."),
+)
 
 
 def takes(options: Type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:

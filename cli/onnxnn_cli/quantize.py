@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Optional
 
 import typer
 
-from .options import FORCE, JSON, MODEL, takes
+from .options import AUTO, FORCE, JSON, MAX_DROP, MODEL, TARGET, takes
 from .output import need_onnxnn, note, print_json, print_text
-from .text import gettext, ngettext
+from .text import gettext
 
 if TYPE_CHECKING:
     from onnxnn_runtime.card.quantization import QuantizationSpec
 
 HELP = gettext(
-    "Write a model file that computes in 8-bit integers, if it stays as accurate.\n\n"
+    "Write a model file that computes in 8-bit integers or 16-bit floats, if it stays as accurate.\n\n"
     "Some samples calibrate, the others measure both files; subfolders of images or a column of a table are "
     "their labels. Nothing is written where the loss is larger than --max-drop. Needs the training "
     "package.\n\n"
@@ -29,33 +29,26 @@ class Quantizing:
     """What is typed after `onnxnn quantize`."""
 
     file: str = MODEL
-    data: str = typer.Option(
-        ..., "--data", metavar="DATA", help=gettext("Samples: a folder of images, a .csv, .npy or .npz file.")
-    )
     out: str = typer.Option(..., "--out", "-o", metavar="FILE", help=gettext("The .onnx file to write."))
+    data: Optional[str] = typer.Option(
+        None,
+        "--data",
+        metavar="DATA",
+        help=gettext("Samples: a folder of images, a .csv, .npy or .npz file; --fp16 does without."),
+    )
+    fp16: bool = typer.Option(
+        False, "--fp16", help=gettext("Compute in 16-bit floating point, for GPUs and the browser.")
+    )
     held_out: Optional[str] = typer.Option(
         None,
         "--held-out",
         metavar="DATA",
         help=gettext("Samples that measure; some of --data if not given."),
     )
-    target: str = typer.Option(
-        "any",
-        "--target",
-        metavar="TARGET",
-        help=gettext("Where the file runs, such as any, server, unihiker, rpi or jetson."),
-    )
-    max_drop: Optional[float] = typer.Option(
-        None,
-        "--max-drop",
-        metavar="POINTS",
-        help=gettext(
-            "How many points of 100 may be lost; 0.5 if not given, of same neighbours 3. Perplexity may grow "
-            "by so many percent, 1 if not given, the Fréchet distance of images by 10."
-        ),
-    )
-    calibration: int = typer.Option(
-        128, "--calibration", metavar="N", help=gettext("The most samples that calibrate.")
+    target: Optional[str] = TARGET
+    max_drop: Optional[float] = MAX_DROP
+    num_calibration: int = typer.Option(
+        128, "--num-calibration", metavar="N", help=gettext("The most samples that calibrate.")
     )
     method: str = typer.Option(
         "mse",
@@ -63,27 +56,27 @@ class Quantizing:
         metavar="METHOD",
         help=gettext("How ranges follow: mse, minmax, entropy or percentile."),
     )
-    auto: bool = typer.Option(
-        False,
-        "--auto",
-        help=gettext("Leave layers in float that lose most, until the loss is small enough."),
-    )
+    auto: bool = AUTO
     force: bool = FORCE
     as_json: bool = JSON
 
 
 @takes(Quantizing)
 def quantize(asked: Quantizing) -> None:
-    """Write a model file that computes in 8-bit integers, if it stays as accurate."""
-    quantizer = need_onnxnn("quantize", "onnxnn.quantization.quantizer")
-    report = quantizer.quantize(
+    """Write a model file that computes in smaller numbers, if it stays as accurate."""
+    if asked.data is None and not asked.fp16:
+        raise typer.BadParameter(
+            gettext("expected --data DATA, samples that calibrate; --fp16 does without.")
+        )
+    report = need_onnxnn("quantize", "onnxnn.quantization.quantizer").quantize(
         asked.file,
         asked.data,
         asked.out,
+        precision="fp16" if asked.fp16 else "int8",
         target=asked.target,
         held_out=asked.held_out,
         method=asked.method,
-        calibration=asked.calibration,
+        num_calibration=asked.num_calibration,
         max_drop=asked.max_drop,
         auto=asked.auto,
         force=asked.force,
@@ -91,7 +84,6 @@ def quantize(asked: Quantizing) -> None:
     if asked.as_json:
         print_json(report.to_dict())
         return
-    facts: QuantizationSpec = report.facts
     print_text(
         gettext(
             "{path}: {size:.2f} MB instead of {before:.2f} MB",
@@ -100,18 +92,37 @@ def quantize(asked: Quantizing) -> None:
             before=report.float_size / 1e6,
         )
     )
+    print_loss(report.facts, report.seconds, report.float_seconds)
+
+
+def print_loss(facts: QuantizationSpec, seconds: float, float_seconds: float) -> None:
+    """Print what a file in smaller numbers lost, and how fast it is here.
+
+    Args:
+        facts: What its card says.
+        seconds: How long one sample takes in it.
+        float_seconds: The same in the float file.
+    """
+    from onnxnn_runtime.card.words import figures_text, samples_text
+
     for title, figures in ((gettext("float"), facts.before), (facts.precision, facts.after)):
-        print_text(gettext("{title}: {figures}", title=title, figures=quantizer.figures_text(figures)))
+        print_text(gettext("{title}: {figures}", title=title, figures=figures_text(figures)))
     print_text(
         gettext(
             "{lost} on {samples}; {quantized:.2f} ms for one on one core here, float {float:.2f} ms",
             lost=lost_text(facts),
-            samples=ngettext("{count} held-out sample", "{count} held-out samples", facts.samples),
-            quantized=1000 * report.seconds,
-            float=1000 * report.float_seconds,
+            samples=samples_text(facts),
+            quantized=1000 * seconds,
+            float=1000 * float_seconds,
         )
     )
-    if report.speedup < 1:
+    if seconds > float_seconds and facts.precision == "fp16":
+        note(
+            gettext(
+                "FP16 is slower on this processor, which computes it in float32. Use it on GPUs and pages."
+            )
+        )
+    elif seconds > float_seconds:
         note(gettext("INT8 is slower on this machine: keep the float file here, unless the size counts."))
     if facts.float_layers:
         note(gettext("in float: {layers}", layers=", ".join(facts.float_layers)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +40,7 @@ from .verification import Parity, measure
 
 if TYPE_CHECKING:
     from onnxnn.kinds.kind import NetworkKind
+    from onnxnn.quantization.quantizer import QuantizationReport
 
 MAX_BYTES = 2**31 - 1
 """Where one protobuf file ends."""
@@ -55,12 +56,14 @@ class ExportReport:
         size: Its bytes.
         parity: The largest differences from torch: {"absolute": ..., "relative": ...}.
         seconds: How long it took, verification included.
+        quantization: What the smaller numbers of precision="int8" or "fp16" cost; None for a file in float32.
     """
 
     path: Path
     size: int
     parity: dict[str, float]
     seconds: float
+    quantization: QuantizationReport | None = None
 
     def _repr_html_(self) -> str:
         rows = [
@@ -82,6 +85,7 @@ def export_onnx(
     script: bool = False,
     sources: Sequence[object] = (),
     force: bool = False,
+    smaller: Callable[[bytes], bytes] = bytes,
 ) -> ExportReport:
     """Write a network as one ONNX file, reopen it with the runtime and compare it with torch.
 
@@ -97,6 +101,7 @@ def export_onnx(
         script: Whether to write a few-line sample script beside the file.
         sources: Files that the file must not replace, such as the checkpoint.
         force: Whether to replace one of them, or a file of another format.
+        smaller: What becomes of the file that passed before it is written.
 
     Raises:
         ExportError: The versions, the weights or a layer do not allow it, the file differs from torch, or
@@ -110,6 +115,7 @@ def export_onnx(
     _check_weights(net)
     with evaluating(net):
         finished, data, parity = _export(kind, net, card, options)
+    data = smaller(data)
     target = write_atomically(path, lambda file: file.write(data))
     if script:
         _write_script(kind, target, finished, example)

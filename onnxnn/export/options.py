@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import onnx
 from onnxnn_runtime.arrays.numbers import plain_number
+from onnxnn_runtime.card.quantization import PRECISIONS
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import ExportError, name_hint
 from onnxnn_runtime.messages.catalogue import gettext
@@ -44,6 +45,7 @@ class ExportOptions:
         fixed_shapes: True sets the batch to 1 and every size that is free to that of training, for engines
             that cannot leave sizes open. A dict names other sizes: {"batch": 4, "height": 96}; with
             preprocess="graph", height and width are those of the images before preprocessing.
+        precision: "fp32", or the smaller numbers "int8" or "fp16", see `onnxnn.quantization`.
 
     Attributes:
         opset: The opset that is written.
@@ -64,6 +66,7 @@ class ExportOptions:
     guidance: float | None = None
     target: str | None = None
     fixed_shapes: bool | Mapping[str, int] = False
+    precision: str = "fp32"
     opset: int = field(init=False)
     ir: int = field(init=False)
 
@@ -93,6 +96,14 @@ class ExportOptions:
             )
 
         _check_sizes(self.fixed_shapes)
+        if not is_one_of(self.precision, ("fp32", *PRECISIONS)):
+            raise ExportError.coded(
+                "E-EXPORT-01",
+                "{name}={value}: expected one of {known}.",
+                name="precision",
+                value=shortened(self.precision),
+                known=", ".join(("fp32", *PRECISIONS)),
+            )
 
     @property
     def sizes(self) -> Mapping[str, int]:

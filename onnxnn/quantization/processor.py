@@ -26,8 +26,8 @@ class IntegerTypes:
     reduced: bool
 
 
-def integer_types(target: str) -> IntegerTypes:
-    """Return which integers suit a target of `onnxnn_runtime.targets`.
+def integer_types(target: str | None) -> IntegerTypes:
+    """Return which integers suit a target of `onnxnn_runtime.targets`; None is as "any".
 
     "server" follows the processor of this machine. Others that name no processor run as measured on every
     one, so their weights take 7 bits.
@@ -35,7 +35,7 @@ def integer_types(target: str) -> IntegerTypes:
     Raises:
         ExportError: There is no such target.
     """
-    found = target_named(target)
+    found = target_named("any" if target is None else target)
     if found.processor == "arm":
         return IntegerTypes("int8", reduced=False)
     return here() if found.name == "server" else IntegerTypes("uint8", reduced=True)

@@ -9,35 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxnn_runtime as rt
 from onnx import ModelProto
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.api.calls import checked, checked_class
 from onnxnn_runtime.card.card import METADATA_KEY
 from onnxnn_runtime.card.quantization import QuantizationSpec
-from onnxnn_runtime.errors import ExportError
-from onnxnn_runtime.files.access import PathLike, write_atomically
+from onnxnn_runtime.card.words import figures_text
+from onnxnn_runtime.errors import DataError, ExportError
+from onnxnn_runtime.files.access import write_atomically
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
-from onnxnn_runtime.opening import require_card
 from onnxnn_runtime.outputs.output_files import check_output
-from onnxnn_runtime.session.onnxfile import ModelFile
 
-from .candidate import Candidate, Trial, best_candidate
+from .candidate import Candidate, Trial, Way, best_candidate
 from .choice import measure_for
+from .float16 import float16_candidate
+from .made_up import check_finite, compare_made_up, time_made_up
 from .measures import MIN_COSINE, Comparison, Measure
 from .options import QuantizeOptions
 from .processor import here, integer_types
 from .running import Runner, fastest
 from .samples import Samples, read_samples
 from .selection import name_nodes
+from .sources import FloatFile, open_float_file, stays_in_float
 
 Array = np.ndarray[Any, Any]
-
-_MIN_OPSET = 13
-"""The first opset in which weights have a scale for each channel."""
-
-_INTEGER_NODES = ("QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger")
 
 
 @checked_class()
@@ -93,11 +89,11 @@ def quantize(
     out: str | os.PathLike[str],
     *,
     precision: str = "int8",
-    target: str = "any",
+    target: str | None = None,
     labels: Sequence[object] | None = None,
     held_out: object = None,
     method: str = "mse",
-    calibration: int = 128,
+    num_calibration: int = 128,
     max_drop: float | None = None,
     auto: bool = False,
     seed: int = 0,
@@ -106,66 +102,111 @@ def quantize(
     """Write a model file that computes in smaller numbers, if it is as accurate as the float file.
 
     Some samples calibrate, the others measure both files; nothing is written where the loss is larger than
-    `max_drop`.
+    `max_drop`. Float16 needs no calibration: all samples measure.
 
     Args:
         file: An `.onnx` file that `export` wrote: a model that classifies, computes values or feature
-            vectors, continues text, or samples images (the denoiser alone).
+            vectors, continues text, or samples images (the denoiser alone); for "fp16" without data any one.
         data: Samples as for `Model.predict`: a folder of images, a CSV file, arrays. Their labels are the
             names of subfolders, or a column. For models of text texts or arrays of tokens, for diffusion
-            models images such as they were trained on.
+            models images such as they were trained on. None, for "fp16", measures on made-up inputs.
         out: The file to write.
-        precision, target, method, calibration, max_drop, auto, seed: See `QuantizeOptions`.
+        precision, target, method, num_calibration, max_drop, auto, seed: See `QuantizeOptions`.
         labels: The label of each sample, where the data does not hold them.
         held_out: Samples that measure, as `data`; None takes some of `data`.
         force: Whether to replace a file of another format, or an input.
 
     Raises:
         ExportError: The model cannot be quantised, or loses too much.
-        InputError, DataError: The samples do not match the model, or are too few.
+        InputError, DataError: An option is wrong, or the samples do not match the model or are too few.
         OutputError: The file cannot be written.
     """
-    options = QuantizeOptions(precision, target, method, calibration, max_drop, auto, seed)
+    options = QuantizeOptions(precision, target, method, num_calibration, max_drop, auto, seed)
     check_output(out, "ONNX", [file, data, held_out], force)
-    name = os.fspath(file)
-    model = rt.load(file, device="cpu")
-    card = require_card(model.card, name, "quantize")
-    measure = measure_for(model.kind, name)
-    proto = _checked_graph(file, name, card)
-    samples = read_samples(data, card, labels)
-    held = None if held_out is None else read_samples(held_out, card)
-    made = quantized_model(proto, card, measure, samples, options, held)
-    return _written(out, proto, made)
+    made = make_smaller(
+        open_float_file(file, os.fspath(file), options), Given(data, labels, held_out), options
+    )
+    path = write_atomically(out, lambda written: written.write(made.data))
+    return made.report(path)
+
+
+@dataclass(frozen=True)
+class Given:
+    """The samples that are given.
+
+    Args:
+        data, labels, held_out: As for `quantize`.
+        held_out_labels: The label of each held-out sample, where the data does not hold them.
+    """
+
+    data: object = None
+    labels: Sequence[object] | None = None
+    held_out: object = None
+    held_out_labels: Sequence[object] | None = None
 
 
 @dataclass(frozen=True)
 class Made:
-    """A quantised model that passed, with the finished card inside.
+    """A model in smaller numbers that passed.
 
     Args:
-        model: The model.
+        data: It, as a file with the finished card inside.
+        float_size: The bytes of the float file.
         facts: What its card says of it.
         times: Seconds for one sample in the float model and in this one.
     """
 
-    model: ModelProto
+    data: bytes
+    float_size: int
     facts: QuantizationSpec
     times: tuple[float, float]
 
+    def report(self, path: Path) -> QuantizationReport:
+        """Return the report of the file that was written."""
+        before, after = self.times
+        return QuantizationReport(path, len(self.data), self.float_size, self.facts, after, before)
+
+
+def make_smaller(source: FloatFile, given: Given, options: QuantizeOptions) -> Made:
+    """Return a model in smaller numbers that was measured.
+
+    Args:
+        source: The float model.
+        given: What calibrates and measures.
+        options: How it becomes smaller.
+
+    Raises:
+        ExportError: It cannot be, or loses too much.
+        InputError, DataError: The samples do not match the model, or are too few.
+    """
+    name_nodes(source.proto.graph)
+    if options.precision == "fp16" and given.data is None:
+        return _made_without_samples(source, options)
+    measure = measure_for(source.model.kind, source.name)
+    if given.data is None:
+        raise DataError.coded(
+            "E-DATA-12",
+            "{name}: expected samples that calibrate its integers, got none. Give data (--data): a folder of "
+            "images, a .csv, .npy or .npz file, or arrays.",
+            name=source.name,
+        )
+    samples = read_samples(given.data, source.reading, given.labels)
+    held = given.held_out
+    held_out = None if held is None else read_samples(held, source.reading, given.held_out_labels)
+    return quantized_model(source, measure, samples, options, held_out)
+
 
 def quantized_model(
-    model: ModelProto,
-    card: ModelCard,
+    source: FloatFile,
     measure: Measure,
     samples: Samples,
     options: QuantizeOptions,
     held_out: Samples | None = None,
 ) -> Made:
-    """Return a model in smaller numbers that was measured.
+    """Return a model in smaller numbers that was measured on samples.
 
     Args:
-        model: The float model, with its card.
-        card: The card.
+        source: The float model, whose nodes have names.
         measure: How the two are compared.
         samples: What calibrates, and measures where `held_out` is None.
         options: How it is quantised.
@@ -174,59 +215,59 @@ def quantized_model(
     Raises:
         ExportError: It cannot be quantised, or loses too much.
     """
-    name_nodes(model.graph)
+    model, in_float16 = source.proto, options.precision == "fp16"
     calibrating, measuring = _divided(samples, held_out, options)
     output = measure.output or model.graph.output[0].name
     types = integer_types(options.target)
-    exact = types != here() and not types.reduced
-    found = best_candidate(model, Trial(calibrating, measure, output, exact), options)
-    runners = Runner(model, exact=False), Runner(found.model, exact)
+    exact = not in_float16 and types != here() and not types.reduced
+    found: Candidate
+    if in_float16:
+        float16 = float16_candidate(model, stays_in_float(source))
+        found, measured = float16, float16.rounded()
+    else:
+        found = best_candidate(model, Trial(calibrating, measure, output, exact), options)
+        measured = found.model
+    runners = Runner(model, exact=False), Runner(measured, exact)
     before, after = (measure.results(runner, measuring, output) for runner in runners)
+    if in_float16:
+        check_finite(before, after)
     comparison = measure.compare(before, after, measure.references(measuring), _limit(measure, options))
     _check_passed(comparison, len(measuring), options)
-    facts = _facts(found, comparison, options, (len(calibrating), len(measuring)))
-    _put_card(found.model, replace(card, parity=None, quantization=facts))
     first = next(iter(measure.feeds(measuring.part([0]))))
     single = Runner(model, exact=False, threads=1), Runner(found.model, exact=False, threads=1)
     seconds = fastest(single, first, output)
-    return Made(found.model, facts, (seconds[0], seconds[1]))
+    facts = _facts(found, comparison, _settings(options, len(calibrating), found.way), len(measuring))
+    return _made(source, found.model, facts, (seconds[0], seconds[1]))
 
 
-def _checked_graph(file: PathLike, name: str, card: ModelCard) -> ModelProto:
-    """Return the graph of a float file.
+def _made_without_samples(source: FloatFile, options: QuantizeOptions) -> Made:
+    """Return a model in float16 that was measured on made-up inputs."""
+    found = float16_candidate(source.proto, stays_in_float(source))
+    rounded = found.rounded().SerializeToString()
+    comparison, count = compare_made_up(source.model, rounded, options.max_drop)
+    _check_passed(comparison, count, options)
+    times = time_made_up((source.proto.SerializeToString(), found.model.SerializeToString()))
+    facts = _facts(found, comparison, {**_settings(options, 0, found.way), "inputs": "made up"}, count)
+    return _made(source, found.model, facts, times)
 
-    Raises:
-        ExportError: It is quantised already, or of an opset that is too old.
-    """
-    content = ModelFile(file).content
-    model = onnx.load_model_from_string(bytes(content))
-    if card.quantization is not None or any(node.op_type in _INTEGER_NODES for node in model.graph.node):
-        raise ExportError.coded(
-            "E-QUANT-01",
-            "{name}: expected a file that computes in float, got one that is quantised already. Quantise the "
-            "file that `onnxnn export` wrote.",
-            name=name,
-        )
-    opset = next((entry.version for entry in model.opset_import if not entry.domain), 0)
-    if opset < _MIN_OPSET:
-        raise ExportError.coded(
-            "E-QUANT-01",
-            "{name}: expected opset {least} or newer, got {opset}: older ones have one scale for all "
-            "weights of a layer. Export it again with opset_version={least}.",
-            name=name,
-            least=_MIN_OPSET,
-            opset=opset,
-        )
-    return model
+
+def _made(source: FloatFile, model: ModelProto, facts: QuantizationSpec, times: tuple[float, float]) -> Made:
+    _put_card(model, replace(source.card, parity=None, quantization=facts))
+    data: bytes = model.SerializeToString()
+    rt.load(data, device="cpu")  # the runtime opens what is written
+    return Made(data, source.size, facts, times)
 
 
 def _divided(samples: Samples, held_out: Samples | None, options: QuantizeOptions) -> tuple[Samples, Samples]:
     """Return what calibrates and what measures, drawn by the seed.
 
-    Without samples of their own to measure, at most half calibrate, and all others measure.
+    Without samples of their own to measure, at most half calibrate, and all others measure. Float16 needs no
+    calibration.
     """
+    if options.precision == "fp16":
+        return samples.part([]), samples if held_out is None else held_out
     order = np.random.default_rng(options.seed).permutation(len(samples))
-    count = min(options.calibration, len(samples) // 2 if held_out is None else len(samples))
+    count = min(options.num_calibration, len(samples) // 2 if held_out is None else len(samples))
     measuring = samples.part(sorted(order[count:])) if held_out is None else held_out
     return samples.part(sorted(order[:count])), measuring
 
@@ -243,11 +284,12 @@ def _check_passed(comparison: Comparison, samples: int, options: QuantizeOptions
     """
     if comparison.passed:
         return
-    advice = (
-        gettext("Give more or more varied samples, or a larger max_drop.")
-        if options.auto
-        else gettext("Try auto=True (--auto), give more or more varied samples, or a larger max_drop.")
-    )
+    if options.precision == "fp16":
+        advice = gettext("Keep the float file, or give a larger max_drop.")
+    elif options.auto:
+        advice = gettext("Give more or more varied samples, or a larger max_drop.")
+    else:
+        advice = gettext("Try auto=True (--auto), give more or more varied samples, or a larger max_drop.")
     if not comparison.cosine >= MIN_COSINE:
         raise ExportError.coded(
             "E-QUANT-02",
@@ -284,30 +326,32 @@ def _check_passed(comparison: Comparison, samples: int, options: QuantizeOptions
     )
 
 
-def figures_text(figures: Mapping[str, float]) -> str:
-    """Return figures for people: "accuracy 0.9712, agreement 1"."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-
-
-def _facts(
-    found: Candidate, comparison: Comparison, options: QuantizeOptions, counts: tuple[int, int]
-) -> QuantizationSpec:
+def _settings(options: QuantizeOptions, calibrated: int, way: Way) -> dict[str, object]:
+    """Return how a model was made smaller, as its card says it."""
+    target = options.target or "any"
+    if options.precision == "fp16":
+        return {"target": target, "activations": "float16", "weights": "float16"}
     types = integer_types(options.target)
-    settings: dict[str, object] = {
-        "target": options.target,
+    return {
+        "target": target,
         "activations": types.activations,
         "weights": "int8",
         "reduced": types.reduced,
         "method": options.method,
-        "equalized": found.way.equalized,
-        "sums_kept": found.way.keeps_sums,
-        "calibration": counts[0],
+        "equalized": way.equalized,
+        "sums_kept": way.keeps_sums,
+        "calibration": calibrated,
     }
+
+
+def _facts(
+    found: Candidate, comparison: Comparison, settings: Mapping[str, object], samples: int
+) -> QuantizationSpec:
     return QuantizationSpec(
-        precision=options.precision,
+        precision="fp16" if settings["weights"] == "float16" else "int8",
         settings=settings,
         measure=comparison.measure,
-        samples=counts[1],
+        samples=samples,
         before=dict(comparison.before),
         after=dict(comparison.after),
         drop=float(comparison.drop),
@@ -319,12 +363,3 @@ def _put_card(model: ModelProto, card: ModelCard) -> None:
     for entry in model.metadata_props:
         if entry.key == METADATA_KEY:
             entry.value = card.to_json()
-
-
-def _written(out: PathLike, proto: ModelProto, made: Made) -> QuantizationReport:
-    data: bytes = made.model.SerializeToString()
-    rt.load(data, device="cpu")  # the runtime opens what is written
-    path = write_atomically(out, lambda target: target.write(data))
-    return QuantizationReport(
-        path, len(data), proto.ByteSize(), made.facts, seconds=made.times[1], float_seconds=made.times[0]
-    )

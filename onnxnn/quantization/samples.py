@@ -52,8 +52,9 @@ class Samples:
         Raises:
             InputError: One cannot be read, or does not match the model.
         """
-        for start in range(0, len(self.found), _BATCH):
-            batches, _ = read_chunk(self.found[start : start + _BATCH], self.spec, "raise")
+        size = 1 if self.spec.shape[:1] == (1,) else _BATCH  # of a file whose sizes are fixed
+        for start in range(0, len(self.found), size):
+            batches, _ = read_chunk(self.found[start : start + size], self.spec, "raise")
             for batch in batches:
                 yield batch.array
 

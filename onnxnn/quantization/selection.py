@@ -22,6 +22,9 @@ _BETWEEN = (
 )
 """Operators that keep integers between two of those."""
 
+PREPARATION = "preprocess/"
+"""How the names of nodes begin that prepare images in the graph."""
+
 TYPES = (*WEIGHTED, *_BETWEEN)
 """All operators that may be computed in integers."""
 
@@ -111,7 +114,7 @@ def _is_rectifier_of(node: NodeProto, nodes: Sequence[NodeProto], chosen: set[st
     if node.op_type not in _RECTIFIERS:
         return False
     value = node.input[0]
-    readers = sum(value in _values_read(other) for other in nodes)
+    readers = sum(value in values_read(other) for other in nodes)
     return readers == 1 and any(value in other.output and other.name in chosen for other in nodes)
 
 
@@ -123,7 +126,7 @@ def _last_products(graph: GraphProto, known: dict[str, TensorProto]) -> set[str]
         if not wanted & set(node.output):
             continue
         if not _has_weights(node, known):
-            wanted |= set(_values_read(node))
+            wanted |= set(values_read(node))
         elif node.op_type != "Conv":
             found.add(node.name)
     return found
@@ -134,7 +137,7 @@ def _reached(nodes: Sequence[NodeProto], chosen: set[str]) -> set[str]:
     values: set[str] = set()
     found = set()
     for node in nodes:
-        if values & set(_values_read(node)):
+        if values & set(values_read(node)):
             found.add(node.name)
         if node.name in found or node.name in chosen:
             values |= set(node.output)
@@ -149,17 +152,17 @@ def _reaching(nodes: Sequence[NodeProto], chosen: set[str]) -> set[str]:
         if values & set(node.output):
             found.add(node.name)
         if node.name in found or node.name in chosen:
-            values |= set(_values_read(node))
+            values |= set(values_read(node))
     return found
 
 
-def _values_read(node: NodeProto) -> Iterator[str]:
+def values_read(node: NodeProto) -> Iterator[str]:
     """Yield the values that a node reads, in graphs inside it, too."""
     yield from filter(None, node.input)
     for attribute in node.attribute:
         for graph in (attribute.g, *attribute.graphs):
             for inner in graph.node:
-                yield from _values_read(inner)
+                yield from values_read(inner)
             yield from (value.name for value in graph.output)
 
 
@@ -167,6 +170,6 @@ def readers_of(graph: GraphProto) -> Callable[[str], list[NodeProto]]:
     """Return a function that lists the nodes which read a value."""
     found: dict[str, list[NodeProto]] = {}
     for node in graph.node:
-        for name in set(_values_read(node)):
+        for name in set(values_read(node)):
             found.setdefault(name, []).append(node)
     return lambda name: found.get(name, [])

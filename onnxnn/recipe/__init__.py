@@ -170,8 +170,9 @@ class Recipe:
             options = {
                 key: value for key, value in self.export_options.items() if key not in ("script", "force")
             }
+            max_drop = options.pop("max_drop", None)
             with self._at("export"):
-                check_export(network, ExportOptions(**options))
+                check_export(network, ExportOptions(**options), max_drop)
         with self._at("train" if self.train else "layers"):
             history = network.train(**self.train)
         if self.export is not None:

@@ -21,7 +21,10 @@ from .tree import Node, as_text, as_value, line_of
 
 __all__ = ["Place", "kinds_of_layer", "kinds_of_method", "line_of"]
 
-_NOT_HERE = (*("self", "data_path", "x", "y", "path", "checkpoint", "save_fold", "callbacks", "batch_num"),)
+_NOT_HERE = (
+    *("self", "data_path", "x", "y", "path", "checkpoint", "save_fold", "callbacks", "batch_num"),
+    "calibration",  # which is the data of the recipe
+)
 """Parameters that a recipe has a key of its own for, or that mean nothing in a recipe."""
 
 _NAMES = ("classes", "label", "labels", "target", "targets", "features", "columns", "missing")

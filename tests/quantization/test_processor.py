@@ -19,7 +19,11 @@ def test_every_target_has_its_integers(target):
         assert found == IntegerTypes("int8" if on_arm else "uint8", reduced=not on_arm)
 
 
-@pytest.mark.parametrize("target", ["unihikr", "ort1.2", 3, None])
+def test_no_target_is_any():
+    assert integer_types(None) == integer_types("any")
+
+
+@pytest.mark.parametrize("target", ["unihikr", "ort1.2", 3])
 def test_other_targets_are_refused(target):
     with pytest.raises(ExportError, match="expected any, unihiker"):
         integer_types(target)

@@ -139,18 +139,20 @@ def test_samples_of_the_wrong_kind(classifier, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"precision": "fp16"}, "precision='fp16': expected one of int8"),
+        ({"precision": "fp8"}, "precision='fp8': expected one of int8, fp16"),
         ({"method": "max"}, "method='max': expected one of mse"),
         ({"target": "rpy"}, "Did you mean 'rpi'"),
         ({"max_drop": -1}, "max_drop=-1: expected points from 0"),
         ({"max_drop": float("nan")}, "max_drop=nan: expected points from 0"),
-        ({"calibration": 3}, "calibration=3: expected an integer from 10"),
+        ({"num_calibration": 3}, "num_calibration=3: expected an integer from 10"),
+        ({"num_calibration": 20.5}, "num_calibration=20.5: expected an integer from 10"),
+        ({"seed": -1}, "seed=-1: expected an integer from 0"),
         ({"labels": [0, 1]}, "labels: expected one for each"),
         ({"labels": ["cat"] * 30}, "labels: expected classes of the network"),
     ],
 )
 def test_wrong_options(classifier, held_out, tmp_path, options, said):
-    with pytest.raises((ExportError, DataError), match=said):
+    with pytest.raises((ExportError, DataError, InputError), match=said):
         quantize(classifier, held_out.images[:30], tmp_path / "a.onnx", **options)
     assert os.listdir(tmp_path) == []
 

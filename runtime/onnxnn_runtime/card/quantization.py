@@ -12,7 +12,8 @@ from onnxnn_runtime.messages.shorten import shortened
 
 from .fields import Fields, names_of, one_of
 
-PRECISIONS = ("int8",)
+PRECISIONS = ("int8", "fp16")
+"""In which smaller numbers a file computes."""
 
 GROWS = ("perplexity", "frechet")
 """Measures whose figure grows as a model loses: what was lost is in percent of it."""
@@ -24,7 +25,7 @@ class QuantizationSpec:
     """How a file was quantised, and what that cost on held-out samples.
 
     Args:
-        precision: "int8".
+        precision: "int8" or "fp16".
         settings: How: plain JSON data such as the target, the type of activations, and the method and number
             of calibration samples.
         measure: What was compared: "accuracy", "agreement", "r2", "neighbours", "perplexity" or "frechet".

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import TYPE_CHECKING, Mapping
 
-from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.catalogue import gettext, ngettext
+
+if TYPE_CHECKING:
+    from .quantization import QuantizationSpec
 
 
 def kind_name(kind: str) -> str:
@@ -37,3 +40,15 @@ def parity_text(parity: Mapping[str, float], digits: int) -> str:
     words = {"absolute": gettext("absolute"), "relative": gettext("relative")}
     shown = (f"{words.get(name, name)} {value:.{digits}g}" for name, value in parity.items())
     return gettext(", ").join(shown)
+
+
+def figures_text(figures: Mapping[str, float]) -> str:
+    """Return the figures of a measure: "accuracy 0.9712, agreement 1"."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+
+
+def samples_text(spec: QuantizationSpec) -> str:
+    """Return what a file in smaller numbers was measured on: "60 held-out samples"."""
+    if spec.settings.get("inputs") == "made up":
+        return ngettext("{count} made-up input", "{count} made-up inputs", spec.samples)
+    return ngettext("{count} held-out sample", "{count} held-out samples", spec.samples)
