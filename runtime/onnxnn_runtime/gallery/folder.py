@@ -269,9 +269,8 @@ class FolderStore:
             flush(file)
         self._close()
         manifest = self._loaded.manifest
-        with contextlib.suppress(
-            OSError
-        ):  # no room: the log is complete, and the manifest says how long at least
+        # Without room for another manifest the old one stays: the log has the change, beyond what it says.
+        with contextlib.suppress(OSError):
             longer = replace(manifest, log_bytes=self._loaded.log_bytes)
             write_manifest(self.path, longer)
             manifest = longer
