@@ -50,7 +50,7 @@ def _machine(report: BenchmarkReport) -> Iterator[str]:
     )
     peaks = [f"{name}: {2e-9 * peak:.0f} GFLOPS" for name, peak in report.peaks.items()]
     if peaks:
-        yield gettext("peak of matrix products by device and threads: {peaks}", peaks=", ".join(peaks))
+        yield gettext("peak by device and threads: {peaks}", peaks=", ".join(peaks))
     if report.low_memory:
         yield gettext("opened with low_memory=True")
 
@@ -139,7 +139,7 @@ def _compared(files: Sequence[FileBenchmark]) -> Iterator[str]:
     for each in files[1:]:
         if first.fastest and each.fastest and first.most and each.most and first.unit == each.unit:
             yield gettext(
-                "{file}: {fast:.2f} times as fast for one as {first}, {many:.2f} times as many in a second",
+                "{file}: {fast:.2f} x as fast for one as {first}, {many:.2f} x as many in a second",
                 file=printable(os.path.basename(each.file), 60),
                 first=printable(os.path.basename(first.file), 60),
                 fast=(first.fastest.p50 or 0) / (each.fastest.p50 or 1),
@@ -150,16 +150,14 @@ def _compared(files: Sequence[FileBenchmark]) -> Iterator[str]:
 def _notes(files: Sequence[FileBenchmark]) -> Iterator[str]:
     measurements = [each for found in files for each in found.measurements]
     if any(each.setting.workers > 1 for each in measurements):
-        yield gettext(
-            "threads 2x1: two threads, each with a batch of its own, as predict and embed run many inputs"
-        )
+        yield gettext("2x1: two threads, each with its own batch, as predict and embed run many inputs")
     busy = sum((each.spread or 0) > BUSY for each in measurements)
     if busy:
         yield ngettext(
-            "{count} setting was more than {percent} % faster at one time than at another: were other "
-            "programs at work? Measure again when the machine is quiet.",
-            "{count} settings were more than {percent} % faster at one time than at another: were other "
-            "programs at work? Measure again when the machine is quiet.",
+            "{count} setting varied by more than {percent} %: were other programs at work? Measure again "
+            "when the machine is quiet.",
+            "{count} settings varied by more than {percent} %: were other programs at work? Measure again "
+            "when the machine is quiet.",
             busy,
             percent=round(100 * BUSY),
         )

@@ -122,7 +122,7 @@ def test_several_files_are_compared(quick, golden):
     text = str(report)
     assert [each.file for each in report.files] == [str(path) for path in paths]
     assert "values.onnx: " in text
-    assert " times as fast for one as table.onnx, " in text
+    assert " x as fast for one as table.onnx, " in text
     assert "no_card.onnx: 1" not in text, "samples are not compared with rows"
 
 

@@ -96,3 +96,27 @@ def test_peak_memory_grows(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "_STATUS", str(tmp_path / "absent"))
     if memory.sys.platform == "linux":
         assert memory.peak_memory() is None
+
+
+def _convolutions(network):
+    network.add("conv2d", size=(1, 4), kernel_size=3, activation="relu")
+    network.add("maxpool", kernel_size=2)
+    network.add("linear", size=(4 * 3 * 3, 5), activation="softmax")
+
+
+def _sequences(network):
+    network.add("lstm", size=(3, 6))
+    network.add("linear", size=(6, 5), activation="softmax")
+
+
+@pytest.mark.needs_torch
+@pytest.mark.parametrize(("build", "shape"), [(_convolutions, (1, 8, 8)), (_sequences, (7, 3))])
+def test_a_file_has_as_many_as_its_network(tmp_path, build, shape):
+    from onnxnn import nn
+
+    network = nn("cls", verbose=0)
+    network.load_dataset(np.zeros((5, *shape), np.float32), np.arange(5))
+    build(network)
+    network.export(tmp_path / "a.onnx")
+    found = multiply_adds((tmp_path / "a.onnx").read_bytes(), {"input": zeros(1, *shape)}, tmp_path)
+    assert found == network._state.definition.multiply_adds()
