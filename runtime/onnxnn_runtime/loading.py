@@ -121,7 +121,7 @@ def _tuned(
         len(content),
         file.name,
         device,
-        lambda threads: open_with(lambda: content, replace(resources, threads=threads)),
+        lambda threads, runs: open_with(lambda: content, replace(resources, threads=threads, runs=runs)),
     )
     return replace(resources, tuned=tuned)
 

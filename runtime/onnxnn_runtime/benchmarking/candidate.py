@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
-from onnxnn_runtime.errors import DeviceError, OnnxnnError
-from onnxnn_runtime.loading import load
+from onnxnn_runtime.errors import OnnxnnError
+from onnxnn_runtime.loading import load, load_for_many
 from onnxnn_runtime.model import Model
 from onnxnn_runtime.session.cores import num_threads
-from onnxnn_runtime.session.devices import is_processor, place
+from onnxnn_runtime.session.devices import is_processor, offered_here
 from onnxnn_runtime.tuning.timing import Job, Timing, measure
 from onnxnn_runtime.tuning.tune import thread_counts
 from onnxnn_runtime.tuning.workload import Workload, batches_of, takes_many, workload
@@ -21,9 +21,6 @@ from .gemm import product
 from .operations import multiply_adds
 from .options import BenchmarkOptions
 from .report import FileBenchmark, Measurement, Setting
-
-DEVICES = ("cpu", "cuda")
-"""The devices that are looked for where none is given."""
 
 
 class Candidate:
@@ -45,7 +42,7 @@ class Candidate:
         self.starts: list[Start] = []
         self._low_memory = low_memory
         self._model = model
-        self._models: dict[tuple[str, int], Model] = {}
+        self._models: dict[tuple[str, int, int], Model] = {}
         self._works: dict[int, Workload] = {}
         self._timings: dict[int, Timing] = {}
 
@@ -58,7 +55,7 @@ class Candidate:
         """
         given = options.device_names
         if given is None:
-            devices = list(offered())
+            devices = offered_here()
             model = load(path, device=devices[0])
         else:
             models = [load(path, device=device) for device in given]  # each is there, or refused
@@ -115,11 +112,12 @@ class Candidate:
 
     def _with(self, setting: Setting) -> Model:
         """Return the model as a setting opens it; settings that differ in the batch alone share one."""
-        threads = 1 if setting.workers > 1 else setting.threads
-        key = (setting.device, threads)
-        if key not in self._models:
+        key = (setting.device, setting.threads, setting.workers)
+        if key not in self._models and setting.workers > 1:
+            self._models[key] = load_for_many(self.path, setting.device, setting.workers)
+        elif key not in self._models:
             self._models[key] = load(
-                self.path, device=setting.device, threads=threads, low_memory=self._low_memory
+                self.path, device=setting.device, threads=setting.threads, low_memory=self._low_memory
             )
         return self._models[key]
 
@@ -149,18 +147,6 @@ class Candidate:
             spread=timing.spread,
             runs=len(timing.latencies),
         )
-
-
-def offered() -> tuple[str, ...]:
-    """Return the devices that this ONNX Runtime offers, the processor first."""
-    found = []
-    for device in DEVICES:
-        try:
-            place(device)
-        except DeviceError:
-            continue
-        found.append(device)
-    return tuple(found)
 
 
 def peak_name(setting: Setting) -> str:
@@ -211,6 +197,6 @@ def _settings(model: Model, devices: Sequence[str], options: BenchmarkOptions) -
         if not is_processor(device):
             counts = counts[-1:]
         yield from (Setting(device, threads, 1, size) for threads in counts for size in sizes)
-        if takes_many(model) and device == "cpu" and not options.low_memory:
+        if takes_many(model) and is_processor(device) and not options.low_memory:
             side_by_side = [threads for threads in options.thread_counts or (cores,) if threads > 1]
             yield from (Setting(device, threads, threads, size) for threads in side_by_side for size in sizes)

@@ -91,7 +91,7 @@ def report(begun: float, path: str, asked: str) -> None:
         asked: The setting as JSON.
     """
     from onnxnn_runtime.errors import OnnxnnError
-    from onnxnn_runtime.loading import load
+    from onnxnn_runtime.loading import load, load_for_many
     from onnxnn_runtime.tuning.workload import workload
 
     from .memory import peak_memory
@@ -103,8 +103,7 @@ def report(begun: float, path: str, asked: str) -> None:
         run()
         seconds = time.perf_counter() - begun
         if workers > 1:
-            shared = load(path, device=device, threads=1)
-            _together(workload(shared, batch_size).run, workers)
+            _together(workload(load_for_many(path, device, workers), batch_size).run, workers)
         else:
             for _ in range(RUNS - 1):
                 run()

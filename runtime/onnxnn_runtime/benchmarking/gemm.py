@@ -14,6 +14,7 @@ import numpy as np
 from onnxnn_runtime.defaults import IR_VERSION, OPSET
 from onnxnn_runtime.loading import load
 from onnxnn_runtime.model import Model
+from onnxnn_runtime.session.devices import is_processor
 
 SIZE = 1024
 """Rows and columns of the matrices on a processor."""
@@ -37,7 +38,7 @@ def product(device: str, threads: int | None) -> Product:
     Raises:
         DeviceError: The device is not there.
     """
-    size, count = (SIZE, 1) if device.startswith(("cpu", "openvino", "xnnpack")) else ON_DEVICE
+    size, count = (SIZE, 1) if is_processor(device) else ON_DEVICE
     model = load(_products(size, count), device=device, threads=threads)
     draw = np.random.RandomState(1)
     return model, draw.standard_normal((size, size)).astype(np.float32), count * size**3

@@ -9,6 +9,7 @@ from typing import Mapping, Sequence
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.shorten import shortened
+from onnxnn_runtime.session.devices import is_processor
 
 SCHEMA = 1
 """The version of `BenchmarkReport.to_dict`."""
@@ -176,7 +177,7 @@ class BenchmarkReport:
         if self.low_memory:
             options.append("low_memory=True")
         opened = f"load({os.path.basename(found.file)!r}, {', '.join(options)})"
-        shares = setting.workers > 1 or setting.threads == 1 or setting.device != "cpu"
+        shares = setting.workers > 1 or setting.threads == 1 or not is_processor(setting.device)
         if many and shares and found.call in ("predict", "embed"):
             return f"{opened}.{found.call}(inputs, batch_size={setting.batch_size})"
         return opened

@@ -11,6 +11,7 @@ from onnxnn_runtime.messages.shorten import printable
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.model import Model
 from onnxnn_runtime.session.cores import num_threads
+from onnxnn_runtime.session.devices import is_processor
 from onnxnn_runtime.session.pipeline import default_batch_size
 from onnxnn_runtime.session.resources import Tuned
 
@@ -36,8 +37,8 @@ _remembered: dict[tuple[str, ...], Tuned] = {}
 
 _Some = TypeVar("_Some")
 
-Open = Callable[[int], Model]
-"""Opens the model with a number of threads."""
+Open = Callable[[int, int], Model]
+"""Opens the model with a number of threads, for so many runs at once."""
 
 
 def thread_counts(most: int) -> list[int]:
@@ -54,7 +55,7 @@ def setting_for(model: str, size: int, name: str, device: str, open_model: Open)
         size: The bytes of its file.
         name: What messages call it.
         device: Where it runs, as it was asked for.
-        open_model: Opens it with a number of threads.
+        open_model: Opens it with a number of threads, for so many runs at once.
 
     Returns:
         The setting; None where the model cannot be run on made-up inputs, which a note on stderr says. What
@@ -81,9 +82,9 @@ def _measured(open_model: Open, size: int, deadline: float) -> Tuned:
     """Measure how many threads a single run likes, then how many inputs run best."""
     counts = thread_counts(num_threads())
     counts = counts[-max(2, _SESSIONS // max(size, 1)) :][::-1]
-    models = {threads: open_model(threads) for threads in counts}
+    models = {threads: open_model(threads, 1) for threads in counts}
     first = models[counts[0]]
-    if not first.device.startswith("cpu"):
+    if not is_processor(first.device):
         return Tuned(counts[0], 1, _batch_of_device(first, deadline))
     batch = fixed_batch(first) or 1
     half = deadline - (_SECONDS / 2 if takes_many(first) else 0)
@@ -91,8 +92,7 @@ def _measured(open_model: Open, size: int, deadline: float) -> Tuned:
     alone = _best(counts, [_rate(each) for each in measure(jobs, _EACH, 3, half)])
     if not takes_many(first):
         return Tuned(alone, alone)
-    one = models.get(1) or open_model(1)
-    return _many(models[alone], one, alone, deadline)
+    return _many(models[alone], open_model(1, num_threads()), alone, deadline)
 
 
 def _many(model: Model, one: Model, threads: int, deadline: float) -> Tuned:
@@ -100,12 +100,12 @@ def _many(model: Model, one: Model, threads: int, deadline: float) -> Tuned:
 
     Args:
         model: Opened with `threads`, the best number for a single input.
-        one: The same with one thread, which all cores share.
+        one: The same with one thread for each run, which all cores share.
         threads: See above.
         deadline: When to stop measuring.
     """
     cores = num_threads()
-    default = default_batch_size(model.input_spec)
+    default = default_batch_size(model.input_spec, model.device)
     fixed = fixed_batch(model)
     sizes = [fixed] if fixed is not None else [default, default * 2, default // 2, default * 4, default * 8]
     candidates = [

@@ -104,6 +104,28 @@ def test_auto_is_the_device_that_it_chose(quick, golden):
     assert {each.setting.device for each in found.measurements} == {rt.load(path).device}
 
 
+def test_every_device_that_is_here(quick, golden, monkeypatch):
+    """One that does not start has no figures, but the reason; on a GPU threads are not varied."""
+    monkeypatch.setattr(candidate, "offered_here", lambda: ["cpu", "cuda"])
+    monkeypatch.setattr(
+        module, "start_of", lambda _, setting, __: Start(problem="no" * (setting.device != "cpu"))
+    )
+    report = quickly(golden / "models" / "table.onnx", batch_sizes=1, threads=[1, 2], devices=None)
+    found = [
+        (each.setting.device, each.setting.threads, each.problem) for each in report.files[0].measurements
+    ]
+    assert found == [("cpu", 1, ""), ("cpu", 2, ""), ("cpu", 2, ""), ("cuda", 2, "no")]
+    assert set(report.peaks) == {"cpu 1", "cpu 2"}
+
+
+def test_openvino(quick, golden):
+    pytest.importorskip("openvino")
+    report = quickly(golden / "models" / "image_classifier.onnx", threads=2, devices=["cpu", "openvino"])
+    found = [(each.setting.device, each.setting.workers) for each in report.files[0].measurements]
+    assert sorted(set(found)) == [("cpu", 1), ("cpu", 2), ("openvino", 1), ("openvino", 2)]
+    assert [each.problem for each in report.files[0].measurements] == [""] * 12
+
+
 def test_low_memory_opens_models_so(quick, golden, monkeypatch):
     opened = []
     monkeypatch.setattr(

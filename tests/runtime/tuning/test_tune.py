@@ -209,7 +209,7 @@ def test_what_is_best(open_model, monkeypatch, alone, many, expected):
     monkeypatch.setattr(tune, "measure", lambda *_: answers.pop(0))
     monkeypatch.setattr(tune, "num_threads", lambda: 2)
     model = open_model("image_classifier", device="cpu")
-    found = tune._measured(lambda threads: model, 1000, 0.0)
+    found = tune._measured(lambda threads, runs: model, 1000, 0.0)
     assert found == expected
 
 
@@ -225,5 +225,5 @@ def test_large_files_are_compared_in_few_sessions(open_model, monkeypatch):
     monkeypatch.setattr(tune, "num_threads", lambda: 16)
     monkeypatch.setattr(tune, "_EACH", 0.001)
     model = open_model("two_inputs", device="cpu")
-    tune._measured(lambda threads: opened.append(threads) or model, 2**30, 1e18)
+    tune._measured(lambda threads, runs: opened.append(threads) or model, 2**30, 1e18)
     assert opened == [16, 8]
