@@ -15,10 +15,10 @@ from onnxnn_runtime import ModelCard
 from onnxnn_runtime.api.calls import checked, checked_class
 from onnxnn_runtime.card.card import METADATA_KEY
 from onnxnn_runtime.card.quantization import QuantizationSpec
-from onnxnn_runtime.card.words import figures_text
+from onnxnn_runtime.card.words import figures_text, held_out_text, made_up_text
 from onnxnn_runtime.errors import DataError, ExportError
 from onnxnn_runtime.files.access import write_atomically
-from onnxnn_runtime.messages.catalogue import gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.outputs.output_files import check_output
 
 from .candidate import Candidate, Trial, Way, best_candidate
@@ -232,7 +232,7 @@ def quantized_model(
     if in_float16:
         check_finite(before, after)
     comparison = measure.compare(before, after, measure.references(measuring), _limit(measure, options))
-    _check_passed(comparison, len(measuring), options)
+    _check_passed(comparison, held_out_text(len(measuring)), options)
     first = next(iter(measure.feeds(measuring.part([0]))))
     single = Runner(model, exact=False, threads=1), Runner(found.model, exact=False, threads=1)
     seconds = fastest(single, first, output)
@@ -245,7 +245,7 @@ def _made_without_samples(source: FloatFile, options: QuantizeOptions) -> Made:
     found = float16_candidate(source.proto, stays_in_float(source))
     rounded = found.rounded().SerializeToString()
     comparison, count = compare_made_up(source.model, rounded, options.max_drop)
-    _check_passed(comparison, count, options)
+    _check_passed(comparison, made_up_text(count), options)
     times = time_made_up((source.proto.SerializeToString(), found.model.SerializeToString()))
     facts = _facts(found, comparison, {**_settings(options, 0, found.way), "inputs": "made up"}, count)
     return _made(source, found.model, facts, times)
@@ -276,8 +276,13 @@ def _limit(measure: Measure, options: QuantizeOptions) -> float:
     return measure.max_drop if options.max_drop is None else options.max_drop
 
 
-def _check_passed(comparison: Comparison, samples: int, options: QuantizeOptions) -> None:
+def _check_passed(comparison: Comparison, samples: str, options: QuantizeOptions) -> None:
     """Refuse a model that lost too much.
+
+    Args:
+        comparison: What was found.
+        samples: On what, such as "60 held-out samples".
+        options: How the model was made.
 
     Raises:
         ExportError: It did; with the figures.
@@ -297,7 +302,7 @@ def _check_passed(comparison: Comparison, samples: int, options: QuantizeOptions
             "file, got {cosine:.4f} on {samples}. Nothing was written. {advice}",
             least=MIN_COSINE,
             cosine=comparison.cosine,
-            samples=ngettext("{count} held-out sample", "{count} held-out samples", samples),
+            samples=samples,
             advice=advice,
         )
     if comparison.grows:
@@ -308,7 +313,7 @@ def _check_passed(comparison: Comparison, samples: int, options: QuantizeOptions
             measure=comparison.measure,
             most=comparison.max_drop,
             drop=comparison.drop,
-            samples=ngettext("{count} held-out sample", "{count} held-out samples", samples),
+            samples=samples,
             before=figures_text(comparison.before),
             after=figures_text(comparison.after),
             advice=advice,
@@ -319,7 +324,7 @@ def _check_passed(comparison: Comparison, samples: int, options: QuantizeOptions
         "{samples} (float: {before}; quantised: {after}). Nothing was written. {advice}",
         most=comparison.max_drop,
         drop=comparison.drop,
-        samples=ngettext("{count} held-out sample", "{count} held-out samples", samples),
+        samples=samples,
         before=figures_text(comparison.before),
         after=figures_text(comparison.after),
         advice=advice,

@@ -225,15 +225,32 @@ def test_values_are_compared_with_the_targets(tmp_path):
     assert facts.before["r2"] > 0.8
 
 
+@pytest.mark.parametrize(("task", "measure"), [("gen", "frechet"), ("text", "perplexity")])
+def test_held_data_calibrates_other_kinds(task, measure, tmp_path):
+    network = generator(task)
+    report = network.export(tmp_path / "a.onnx", precision="int8", max_drop=1e6)
+    assert report.quantization.facts.measure == measure
+    assert report.quantization.facts.settings["calibration"] == 20
+
+
 @pytest.mark.parametrize("task", ["gen", "text"])
-def test_networks_without_a_measure_are_made_up_for_fp16(task, tmp_path):
-    if task == "text":
-        network = nn("gen", verbose=0)
-        network.load_dataset(np.arange(400).reshape(40, 10) % 6, (np.arange(400) + 1).reshape(40, 10) % 6)
-        network.add("em_lstm", size=(24, 16))
-    else:
-        network = nn("gen", verbose=0)
-        network.load_dataset(np.zeros((24, 8, 8), np.uint8), np.arange(24) % 2)
-        network.add("diffusion_model", img_size=8, timestep=20, dim=8, dim_mults=(1, 2))
-    report = network.export(tmp_path / "a.onnx", precision="fp16")
+def test_other_kinds_are_measured_on_made_up_inputs_in_float16(task, tmp_path):
+    report = generator(task).export(tmp_path / "a.onnx", precision="fp16")
     assert report.quantization.facts.settings["inputs"] == "made up"
+
+
+def generator(task):
+    """Return a network that samples images, or one that continues texts, with 40 samples."""
+    network = nn("gen", verbose=0)
+    if task == "text":
+        tokens = np.arange(400).reshape(40, 10) % 6
+        network.load_dataset(tokens, word2idx={letter: number for number, letter in enumerate("abcdef")})
+        network.add("embedding", size=8)
+        network.add("gru", size=16)
+        network.add("linear", size=32, activation="relu")
+        network.add("linear", size=6, activation="softmax")
+    else:
+        images = np.random.default_rng(0).integers(0, 256, (40, 8, 8)).astype(np.uint8)
+        network.load_dataset(images, np.arange(40) % 2)
+        network.add("diffusion_model", img_size=8, timestep=20, dim=8, dim_mults=(1, 2))
+    return network

@@ -51,6 +51,15 @@ def test_a_denoiser_is_quantised_and_measured(options, images, tmp_path):
     assert any(node.op_type == "QuantizeLinear" for node in onnx.load(report.path).graph.node)
 
 
+def test_a_denoiser_in_float16_is_measured_likewise(images, tmp_path):
+    path = exported(tmp_path)
+    facts = quantize(path, images, tmp_path / "fp16.onnx", precision="fp16").facts
+    assert (facts.precision, facts.measure, facts.samples) == ("fp16", "frechet", len(images))
+    assert abs(facts.drop) < 2
+    drawn = [rt.load(tmp_path / name, device="cpu").sample(num=8, seed=0) for name in ("fp16.onnx", path)]
+    assert np.abs(drawn[0] - drawn[1]).max() < 0.05
+
+
 def test_a_distance_that_grows_too_much_is_refused(images, tmp_path, monkeypatch):
     found = Comparison("frechet", {"frechet": 2.0}, {"frechet": 2.5}, drop=25.0, max_drop=10.0)
     monkeypatch.setattr(FrechetDistance, "compare", lambda *given: found)

@@ -78,3 +78,14 @@ def test_tokens_that_are_ruled_out_leave_it_finite():
     found = Perplexity("input", ()).compare(np.ones(4), np.zeros(4), None, 1.0)
     assert np.isfinite(found.drop)
     assert not found.passed
+
+
+def test_a_language_model_in_float16_is_measured_likewise(writer, tmp_path):
+    facts = quantize(writer, ROWS, tmp_path / "fp16.onnx", precision="fp16").facts
+    assert (facts.precision, facts.measure, facts.samples) == ("fp16", "perplexity", len(ROWS))
+    assert abs(facts.drop) < 0.5
+    texts = [
+        rt.load(each, device="cpu").generate("春", length=5, seed=0)
+        for each in (writer, tmp_path / "fp16.onnx")
+    ]
+    assert texts[0] == texts[1]

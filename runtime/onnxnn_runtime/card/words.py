@@ -49,6 +49,15 @@ def figures_text(figures: Mapping[str, float]) -> str:
 
 def samples_text(spec: QuantizationSpec) -> str:
     """Return what a file in smaller numbers was measured on: "60 held-out samples"."""
-    if spec.settings.get("inputs") == "made up":
-        return ngettext("{count} made-up input", "{count} made-up inputs", spec.samples)
-    return ngettext("{count} held-out sample", "{count} held-out samples", spec.samples)
+    is_made_up = spec.settings.get("inputs") == "made up"
+    return made_up_text(spec.samples) if is_made_up else held_out_text(spec.samples)
+
+
+def held_out_text(count: int) -> str:
+    """Return "60 held-out samples"."""
+    return ngettext("{count} held-out sample", "{count} held-out samples", count)
+
+
+def made_up_text(count: int) -> str:
+    """Return "8 made-up inputs"."""
+    return ngettext("{count} made-up input", "{count} made-up inputs", count)
