@@ -13,7 +13,8 @@ from onnxnn_runtime.errors import ExportError
 from .correction import corrected, measure_means
 from .equalisation import equalized, ranks_of, tied_values
 from .int8 import measure_ranges, quantized
-from .measures import MIN_COSINE, Comparison, Measure
+from .kept import shielded
+from .measures import Comparison, Measure
 from .options import QuantizeOptions
 from .processor import IntegerTypes, integer_types
 from .rounding import rounded
@@ -24,8 +25,11 @@ from .statistics import channel_peaks
 
 Array = np.ndarray[Any, Any]
 
-_SURE_COSINE = (1 + MIN_COSINE) / 2
-"""What calibration samples shall reach, so that others reach `MIN_COSINE`."""
+_SURE_COSINE = 0.998
+"""What calibration samples shall reach, so that others keep their neighbours.
+
+Of EfficientNet-Lite0 on photographs 92 % keep theirs at 0.996, and 96 % at 0.9984.
+"""
 
 _FEW = 16
 """The samples on which layers are compared with each other."""
@@ -109,16 +113,18 @@ def best_candidate(model: ModelProto, trial: Trial, options: QuantizeOptions) ->
         return measure.compare(before, after, references, limit)
 
     best, found = plain, compared(plain)
+    weighted: Sequence[str] = select(calibrated.model).weighted
     order: list[str] = []
     count = 1
     while not (found.passed and found.cosine >= _SURE_COSINE):
         order = order or calibrated.sensitive_first(trial)
         if count > len(order) // 2:
             break
-        candidate = calibrated.candidate(order[:count])
-        comparison = compared(candidate)
-        if comparison.loss < found.loss:
-            best, found = candidate, comparison
+        for names in (order, weighted):  # those that lose most alone; and the first ones, on large images
+            candidate = calibrated.candidate(names[:count])
+            comparison = compared(candidate)
+            if comparison.loss < found.loss:
+                best, found = candidate, comparison
         count *= 2
     return best
 
@@ -190,7 +196,7 @@ class Calibrated:
 
     def _in_integers(self, model: ModelProto, selection: Selection) -> ModelProto:
         kept = rounded(model, selection, self.types) if self.way.keeps_sums else model
-        return quantized(kept, self.ranges, selection, self.types)
+        return shielded(quantized(kept, self.ranges, selection, self.types), selection.kept)
 
     def sensitive_first(self, trial: Trial) -> list[str]:
         """Return the layers, those first that change an output most where they alone are in integers.

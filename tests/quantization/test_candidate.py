@@ -41,8 +41,9 @@ def test_auto_leaves_layers_in_float_until_the_loss_is_small(model, trial, monke
         Calibrated, "candidate", lambda self, in_float=(): tried.append(list(in_float)) or plain
     )
     best_candidate(model, trial, options)
-    assert [len(each) for each in tried] == [0, 0, 1]
+    assert [len(each) for each in tried] == [0, 0, 1, 1]
     assert tried[2][0] in ("conv2d1", "conv2d2")
+    assert tried[3] == ["conv2d1"], "the first ones are tried, too"
 
 
 def uneven(model):
