@@ -294,6 +294,7 @@ class Engine:
             batch_size = self._tuned.batch_size
         if batch_size is None:
             batch_size = 1 if self._low_memory else default_batch_size(spec, self.device)
+        batch_size += -batch_size % (self._fixed_batch or 1)  # copies fill up the last batch alone
         skipped: list[Skipped] = []
         samples = find_samples(source, spec, skipped, errors)
         total = len(samples) if isinstance(samples, Sequence) else None
@@ -341,17 +342,16 @@ class Engine:
     def _in_batches(
         self, session: Session, feed: str, array: np.ndarray, output: str, sizes: Sequence[int]
     ) -> np.ndarray:
-        """Run samples, in a graph of a fixed batch as many at once as it takes; the last one fills it up."""
+        """Run samples in batches of these sizes; a graph of a fixed batch takes its own number at once."""
+
+        def infer(part: dict[str, np.ndarray]) -> list[np.ndarray]:
+            samples = as_samples(self._name, feed, part[feed], *self.inputs[feed])
+            return self._checked(session, self._with_states({feed: samples}), [output], len(samples))
+
         if self._fixed_batch:
-            sizes = [self._fixed_batch] * -(-len(array) // self._fixed_batch)
-        results = []
-        for start, size in zip(itertools.accumulate((0, *sizes)), sizes):
-            part = array[start : start + size]
-            count = len(part)
-            if count < size:
-                part = np.concatenate([part, np.repeat(part[-1:], size - count, axis=0)])
-            feeds = self._with_states({feed: as_samples(self._name, feed, part, *self.inputs[feed])})
-            results.append(self._checked(session, feeds, [output], size)[0][:count])
+            return in_parts({feed: array}, self._fixed_batch, infer)[0]
+        starts = list(itertools.accumulate(sizes))[:-1]
+        results = [infer({feed: part})[0] for part in np.split(array, starts)]
         return results[0] if len(results) == 1 else np.concatenate(results)
 
     def _for_many(self) -> Session:

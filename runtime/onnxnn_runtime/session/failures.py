@@ -7,7 +7,7 @@ from typing import Mapping
 
 import numpy as np
 
-from onnxnn_runtime.messages.catalogue import Message, coded
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable, shortened
 
@@ -59,53 +59,43 @@ def _too_new(name: str, facts: FileFacts, version: tuple[int, int]) -> Message:
     found_opset, found_ir = facts.opset.get("", 0), facts.ir_version
     installed = "ONNX Runtime {}.{}".format(*version)
     line = f"onnxnn export CKPT -o FILE.onnx --target {targets.for_version(version)}"
-    first = targets.first_that_loads(found_opset, found_ir)
-    if first is None:
-        return coded(
-            "E-MODEL-03",
-            "{name}: expected up to opset {opset} and IR {ir}, which {installed} loads, got opset "
-            "{found_opset} and IR {found_ir}, which no ONNX Runtime up to {newest} loads. Export it "
-            "again: {line}",
-            newest=targets.RELEASES[-1].name,
-            name=name,
-            opset=opset,
-            ir=ir_version,
-            installed=installed,
-            found_opset=found_opset,
-            found_ir=found_ir,
-            line=line,
-        )
-    newest = targets.newest_for(sys.version_info[:2], targets.this_computer())
-    if newest is not None and newest.version < first.version:
-        return coded(
-            "E-MODEL-03",
-            "{name}: expected up to opset {opset} and IR {ir}, which {installed} loads, got opset "
-            "{found_opset} and IR {found_ir}, for which ONNX Runtime {first} is needed; here it ends at "
-            "{newest}. Export it again: {line}",
-            first=first.name,
-            newest=newest.name,
-            name=name,
-            opset=opset,
-            ir=ir_version,
-            installed=installed,
-            found_opset=found_opset,
-            found_ir=found_ir,
-            line=line,
-        )
-    return coded(
-        "E-MODEL-03",
-        "{name}: expected up to opset {opset} and IR {ir}, which {installed} loads, got opset "
-        "{found_opset} and IR {found_ir}, for which ONNX Runtime {first} is needed. Install it (pip "
-        "install -U "
-        '"{package}>={first}"), or export the file again: {line}',
-        first=first.name,
-        package="onnxruntime-gpu" if offers_cuda() else "onnxruntime",
+    problem = gettext(
+        "{name}: expected up to opset {opset} and IR {ir}, which {installed} loads, got opset {found_opset} "
+        "and IR {found_ir}",
         name=name,
         opset=opset,
         ir=ir_version,
         installed=installed,
         found_opset=found_opset,
         found_ir=found_ir,
+    )
+    first = targets.first_that_loads(found_opset, found_ir)
+    if first is None:
+        return coded(
+            "E-MODEL-03",
+            "{problem}, which no ONNX Runtime up to {newest} loads. Export it again: {line}",
+            problem=problem,
+            newest=targets.RELEASES[-1].name,
+            line=line,
+        )
+    newest = targets.newest_for(sys.version_info[:2], targets.this_computer())
+    if newest is not None and newest.version < first.version:
+        return coded(
+            "E-MODEL-03",
+            "{problem}, for which ONNX Runtime {first} is needed; here it ends at {newest}. Export it again: "
+            "{line}",
+            problem=problem,
+            first=first.name,
+            newest=newest.name,
+            line=line,
+        )
+    return coded(
+        "E-MODEL-03",
+        "{problem}, for which ONNX Runtime {first} is needed. Install it (pip install -U "
+        '"{package}>={first}"), or export the file again: {line}',
+        problem=problem,
+        first=first.name,
+        package="onnxruntime-gpu" if offers_cuda() else "onnxruntime",
         line=line,
     )
 

@@ -233,18 +233,22 @@ def test_a_network_that_samples_keeps_its_promise(broken):
         rt.load(model(made, draws), device="cpu").sample(3, steps=2, seed=0)
 
 
-def test_a_fixed_batch_is_filled_up():
-    for size in (1, 2, 4):
-        nodes = [node("GlobalAveragePool", ["input"], ["pooled"]), node("Flatten", ["pooled"], ["output"])]
-        found = opened(
-            nodes,
-            card(OutputSpec("embedding", ("batch", 3)), task="embed"),
-            inputs=[value("input", (size, 3, 2, 2))],
-            outputs=[value("output", (size, 3))],
-        )
-        images = [np.full((2, 2, 3), n, np.uint8) for n in range(0, 250, 50)]
-        expected = [[n / 255] * 3 for n in range(0, 250, 50)]
-        np.testing.assert_allclose(found.embed(images), expected, rtol=1e-6)
+@pytest.mark.parametrize("options", [{}, {"batch_size": 1}, {"batch_size": 5}])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_the_last_part_of_a_fixed_batch_alone_is_filled_up(size, options, monkeypatch):
+    nodes = [node("GlobalAveragePool", ["input"], ["pooled"]), node("Flatten", ["pooled"], ["output"])]
+    found = opened(
+        nodes,
+        card(OutputSpec("embedding", ("batch", 3)), task="embed"),
+        inputs=[value("input", (size, 3, 2, 2))],
+        outputs=[value("output", (size, 3))],
+    )
+    run, parts = found._engine._run, []
+    monkeypatch.setattr(found._engine, "_run", lambda *given: parts.append(size) or run(*given))
+    images = [np.full((2, 2, 3), n, np.uint8) for n in range(0, 250, 50)]
+    expected = [[n / 255] * 3 for n in range(0, 250, 50)]
+    np.testing.assert_allclose(found.embed(images, **options), expected, rtol=1e-6)
+    assert len(parts) == -(-5 // size)
 
 
 @pytest.mark.parametrize("use", ["infer", "many"])
