@@ -63,6 +63,20 @@ def test_vectors_of_many_files_are_the_same(open_model, folder, monkeypatch, nam
     np.testing.assert_allclose(found.vectors, expected.vectors, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:1 input was left out")
+def test_a_gallery_finds_the_same(open_model, folder, image):
+    found = [
+        [
+            hit.name
+            for hit in rt.Gallery.build(open_model("image_embedder", device=device), folder).search(
+                image, k=3
+            )
+        ]
+        for device in BOTH
+    ]
+    assert found[0] == found[1]
+
+
 def test_predictions_are_the_same(open_model, image):
     expected, found = (open_model("image_classifier", device=device).predict(image)[0] for device in BOTH)
     assert found.label == expected.label
