@@ -159,23 +159,28 @@ def _fold_once(model: onnx.ModelProto) -> bool:
     shapes = {value.name: _shape_of(value) for value in values}
     constant: dict[str, onnx.TensorProto] = {}
     nodes: list[onnx.NodeProto] = []
+    same = set(known)
     for node in graph.node:
         found = shapes.get(node.input[0]) if node.op_type == "Shape" else None
         if found is not None and not node.attribute:
             constant[node.output[0]] = numpy_helper.from_array(np.array(found, np.int64), node.output[0])
-        elif _is_constant(node, {*known, *constant, *(name for n in nodes for name in n.output)}):
+        elif _is_constant(node, same):
             nodes.append(node)
-    made = {name for node in nodes for name in node.output}
+        else:
+            continue
+        same.update(node.output)
+    made = {name for node in nodes for name in node.output if name}  # "" is an output that is left out
     gone = {*made, *constant}
     if not gone:
         return False
     rest = [node for node in graph.node if not set(node.output) & gone]
     needed = list(dict.fromkeys(name for node in rest for name in _read(node) if name in made))
-    given = {name: known[name] for node in nodes for name in node.input if name in known}
+    read = [name for node in nodes for name in node.input]
+    given = {name: tensor for name, tensor in {**known, **constant}.items() if name in read}
     types = {value.name: value for value in values}
     if not all(name in types for name in needed):
         raise AssertionError
-    arrays = _computed(model, nodes, [*given.values(), *constant.values()], [types[n] for n in needed])
+    arrays = _computed(model, nodes, list(given.values()), [types[n] for n in needed])
     graph.initializer.extend(numpy_helper.from_array(arrays[name], name) for name in needed)
     graph.initializer.extend(constant.values())
     used = {name for node in rest for name in _read(node)} | {value.name for value in graph.output}
@@ -188,6 +193,8 @@ def _fold_once(model: onnx.ModelProto) -> bool:
 
 def _is_constant(node: onnx.NodeProto, names: set[str]) -> bool:
     """Return whether a node returns the same always, given the names of what does."""
+    if node.op_type == "Constant":  # as torch writes custom modules
+        return True
     holds_graph = any(a.type == onnx.AttributeProto.GRAPH for a in node.attribute)
     return not holds_graph and bool(node.input) and all(name in names for name in node.input if name)
 
@@ -222,6 +229,7 @@ def _computed(
     part = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4  # what fails is raised
     session = onnxruntime.InferenceSession(
         part.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

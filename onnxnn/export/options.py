@@ -95,6 +95,9 @@ class ExportOptions:
                 tolerance=shortened(tolerance),
             )
 
+        if isinstance(self.fixed_shapes, Mapping):
+            sizes = {axis: plain_number(size) for axis, size in self.fixed_shapes.items()}
+            object.__setattr__(self, "fixed_shapes", sizes)
         _check_sizes(self.fixed_shapes)
         if not is_one_of(self.precision, ("fp32", *PRECISIONS)):
             raise ExportError.coded(

@@ -146,17 +146,19 @@ class Model(Opened):
             (targets so far int64 (M, T), rows int64 (M,) or None) -> float32 (M, vocabulary): how likely each
             token comes next. The first call takes the start, 1, for each source. Each other call's targets
             are one token longer than the last call's, and `rows` says which of those each of them continues;
-            None: the one in its own row.
+            None: the one in its own row. It raises an InputError for what does not.
 
         Raises:
             CardError: The model is not from sequence to sequence.
             InputError: A source does not match the model.
         """
+        from .generation.own_search import checked
         from .generation.seq2seq import check_translates, read_sources
 
         card = self._require_card("generate")
         check_translates(card, self.kind, self.name)
-        return self._engine.translator()(read_sources(source, card.input)[0])
+        sources = read_sources(source, card.input)[0]
+        return checked(self._engine.translator()(sources), card, len(sources))
 
     @_samples
     def sample(self, options: SamplingOptions) -> np.ndarray:
@@ -315,7 +317,8 @@ class Model(Opened):
 
         A thread takes the frames; what the camera raises is raised in the loop. Leaving the loop, or
         `close()` of what is returned, ends the thread with the next frame, and closes a generator of
-        frames, which can release its camera in a `finally`. Each frame must be an array of its own.
+        frames, which can release its camera in a `finally`. Where frames are dropped, arrays are copied as
+        they come, so that a camera may fill one array with every frame.
 
         Args:
             frames: Yields one frame after the other: arrays, PIL images, bytes of a file, or other inputs.

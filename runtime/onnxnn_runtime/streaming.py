@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Generator, Iterable, Iterator, Sized, Tuple
 import numpy as np
 
 from .api.calls import checked_class
-from .card.card import ModelCard
+from .card.card import InputSpec, ModelCard
 from .card.kind import ModelKind
 from .embedding import Parts, parts_of, vector_output, vectors_of
 from .errors import InputError
 from .inputs.options import ReadOptions, StreamOptions
 from .inputs.reading import Sample, in_channel_order
 from .inputs.samples import find_samples
+from .messages.shapes import shape_text
 from .messages.shorten import shortened
 from .results import Prediction, check_predicts, prediction
 from .session.forks import generation
@@ -52,7 +53,7 @@ class FrameResult:
         latency: Seconds from then until this result.
         dropped: How many frames were dropped so far, since newer ones came before the model was free.
         skipped: How many frames were left out so far, since they could not be read (`errors="skip"`).
-        frame: The frame itself, as it was given, e.g. to show it.
+        frame: The frame itself, e.g. to show it; a copy of an array where frames are dropped.
         prediction: Of a model that predicts, else None.
         vector: Of a model that embeds, float32 (D,), else None.
     """
@@ -151,7 +152,7 @@ class _Newest:
     def _read(self, frames: Iterator[object]) -> None:
         try:
             for index, frame in enumerate(frames):
-                taken = _Taken(index, time.monotonic(), frame)
+                taken = _Taken(index, time.monotonic(), _copied(frame))
                 del frame
                 with self._changed:
                     if self._is_closed:
@@ -167,6 +168,13 @@ class _Newest:
             with self._changed:
                 self._is_over = True
                 self._changed.notify()
+
+
+def _copied(frame: object) -> object:
+    """Return a frame that stays as it is: many cameras fill one array with every frame."""
+    if isinstance(frame, (bytearray, memoryview)):
+        return bytes(frame)
+    return frame.copy() if isinstance(frame, np.ndarray) else frame
 
 
 def _end(frames: Iterator[object]) -> None:
@@ -199,8 +207,29 @@ def stream(
             "function makes them. Write one that yields the frames of the camera.",
             frames=shortened(frames),
         )
+    if isinstance(frames, np.ndarray):
+        _check_several(frames, card.input)
     drop = not isinstance(frames, Sized) if options.drop is None else options.drop
     return _results(answer_of, iter(frames), drop)
+
+
+def _check_several(frames: np.ndarray, spec: InputSpec) -> None:
+    """Refuse an array that is one frame, whose rows would be taken for frames.
+
+    Raises:
+        InputError: It is one.
+    """
+    try:
+        found = list(itertools.islice(find_samples(frames, spec, []), 2))
+    except InputError:  # the first frame says why
+        return
+    if len(found) == 1 and len(frames) != 1:
+        raise InputError.coded(
+            "E-INPUT-05",
+            "stream(frames=...): expected frames one after the other, got one of shape {shape}. Give it in "
+            "a list, or use predict() or embed().",
+            shape=shape_text(frames.shape),
+        )
 
 
 def _results(answer_of: _Answers, frames: Iterator[object], drop: bool) -> Generator[FrameResult, None, None]:

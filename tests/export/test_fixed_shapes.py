@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxnn_runtime as rt
 import pytest
+import torch
 from onnx import TensorProto
 from onnxnn_runtime.errors import ExportError, InputError
 from PIL import Image
@@ -18,6 +19,7 @@ from support.onnx_check import nodes_of, shake
 from support.poems import poet
 
 from onnxnn import nn
+from onnxnn.export.fixed_shapes import _folded
 
 DRAW = np.random.default_rng(0)
 IMAGES = DRAW.integers(0, 256, (7, 20, 24, 3), dtype=np.uint8)
@@ -59,6 +61,11 @@ def both(model, folder, fixed=True, **options):
     model.export(folder / "free.onnx", **options)
     model.export(folder / "fixed.onnx", fixed_shapes=fixed, **options)
     return rt.load(folder / "free.onnx", device="cpu"), rt.load(folder / "fixed.onnx", device="cpu")
+
+
+def run_graph(model, x):
+    """Return what a graph returns for its input x."""
+    return rt.load(model.SerializeToString(), device="cpu").infer(x)
 
 
 def assert_sizes_known(path):
@@ -133,6 +140,80 @@ def test_images_prepared_in_the_graph(tmp_path):
     Image.fromarray(images[0][:20]).save(tmp_path / "small.png")
     with pytest.raises(InputError, match=r"31"):
         fixed.predict(tmp_path / "small.png")
+
+
+class Flat(torch.nn.Module):
+    """Computes sizes from sizes, as modules of users do."""
+
+    def forward(self, x):
+        return x.reshape(x.shape[0], -1, x.shape[-1]).mean(1)
+
+
+class Larger(torch.nn.Module):
+    """Resizes to a size that depends on the image, with an arange beside it."""
+
+    def forward(self, x):
+        height, width = x.shape[-2:]
+        x = x + torch.arange(width, dtype=torch.float32) / width
+        x = torch.nn.functional.interpolate(x, size=(height * 2, width * 2), mode="bilinear")
+        return x.flatten(2).amax(2)
+
+
+class Remembering(torch.nn.Module):
+    """An LSTM whose first state torch makes of zeros."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = torch.nn.LSTM(3, 5, batch_first=True)
+
+    def forward(self, x):
+        return self.lstm(x[..., 0].transpose(1, 2))[0][:, -1]
+
+
+@pytest.mark.parametrize("target", [None, "server"])
+@pytest.mark.parametrize("module", [Flat, Larger, Remembering])
+def test_custom_modules(tmp_path, capfd, module, target):
+    """Torch writes their constants as nodes."""
+    model = nn("cls", verbose=0)
+    model.set_seed(0)
+    x = DRAW.random((6, 3, 8, 10), dtype=np.float32)
+    model.load_dataset(x, np.arange(6) % 2)
+    model.add(module())
+    model.add("linear", size=2, activation="softmax")
+    model.export(tmp_path / "a.onnx", fixed_shapes={"batch": 4}, target=target)
+    assert capfd.readouterr().err == ""
+    assert_sizes_known(tmp_path / "a.onnx")
+    np.testing.assert_allclose(rt.load(tmp_path / "a.onnx").infer(x), model.inference(x), atol=1e-6)
+
+
+def test_an_output_that_is_left_out_is_no_constant():
+    """Two nodes leave an output out; one of them is always the same."""
+    node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    weights = [
+        onnx.numpy_helper.from_array(DRAW.random(shape, dtype=np.float32), name)
+        for name, shape in (("w", (1, 8, 3)), ("r", (1, 8, 2)), ("c", (4, 1, 3)))
+    ]
+    graph = onnx.helper.make_graph(
+        [
+            node("LSTM", ["c", "w", "r"], ["", "same"], hidden_size=2),
+            node("LSTM", ["x", "w", "r"], ["", "h"], hidden_size=2),
+            node("Add", ["same", "h"], ["y"]),
+        ],
+        "g",
+        [value("x", TensorProto.FLOAT, [4, 1, 3])],
+        [value("y", TensorProto.FLOAT, [1, 1, 2])],
+        weights,
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=7)
+    x = DRAW.random((4, 1, 3), dtype=np.float32)
+    folded = _folded(model)
+    assert [each.op_type for each in folded.graph.node] == ["LSTM", "Add"]
+    np.testing.assert_allclose(run_graph(folded, x), run_graph(model, x), atol=1e-6)
+
+
+def test_sizes_of_numpy(tmp_path):
+    encoder(tmp_path).export(tmp_path / "a.onnx", fixed_shapes={"batch": np.int64(2), "height": np.uint8(30)})
+    assert rt.load(tmp_path / "a.onnx").inputs["input"][1] == (2, 3, 30, 24)
 
 
 def test_names_of_nodes_and_weights_stay(tmp_path):

@@ -202,6 +202,66 @@ def test_a_decoder_of_one_s_own_search(tmp_path):
         rt.load(GOLDEN / "models" / "table.onnx").decoder([[3]])
 
 
+@pytest.fixture(scope="module")
+def with_and_without_cache(tmp_path_factory):
+    """Return a model that keeps a cache, and one of version 0.1.0, which has none."""
+    _, model = exported(tmp_path_factory.mktemp("cache"))
+    return model, rt.load(GOLDEN / "models" / "seq2seq-0.1.0.onnx", device="cpu")
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize(
+    ("calls", "says"),
+    [
+        ([([[1]], None)], r"targets: expected the shape \(2, 1\) in the first call.* got \(1, 1\)"),
+        ([([[1], [1]], [0, 1])], r"in the first call.* and rows=\[0, 1\]"),
+        ([([1, 1], None)], r"targets: expected token ids \(targets, time\), .* got \(2,\)"),
+        ([([[], []], None)], r"targets: expected token ids \(targets, time\), .* got \(2, 0\)"),
+        ([([[1], [13]], None)], r"targets: expected token ids 0\.\.12, .* got 1\.\.13"),
+        ([([[1], [-1]], None)], r"targets: expected token ids 0\.\.12, .* got -1\.\.1"),
+        ([([[1.5], [1]], None)], r"targets: expected integers as token ids"),
+        (
+            [([[1], [1]], None), ([[1, 3, 4], [1, 3, 4]], None)],
+            r"last call, each with one more token, \(2, 2\)",
+        ),
+        (
+            [([[1], [1]], None), ([[1], [1]], None)],
+            r"got \(2, 1\)\. Call decoder\(\) again for another search",
+        ),
+        ([([[1], [1]], None), ([[4, 3], [4, 3]], None)], r"targets: expected those of the last call"),
+        (
+            [([[1], [1]], None), ([[1, 3], [1, 3]], [0, 2])],
+            r"rows=\[0, 2\]: expected integers of the shape \(2,\), from 0 to 1",
+        ),
+        (
+            [([[1], [1]], None), ([[1, 3], [1, 3]], [0, -1])],
+            r"rows=\[0, -1\]: expected integers of the shape \(2,\)",
+        ),
+        ([([[1], [1]], None), ([[1, 3], [1, 3]], [0])], r"rows=\[0\]: expected integers of the shape \(2,\)"),
+        ([([[1], [1]], None), ([[1, 3], [1, 3]], [0.0, 1.0])], r"expected integers of the shape \(2,\)"),
+    ],
+)
+def test_a_search_of_one_s_own_continues_its_last_call(with_and_without_cache, old, calls, says):
+    """A cache would compute something else without a word."""
+    follow = with_and_without_cache[old].decoder([[5, 7, 3], [4]])
+    for targets, rows in calls[:-1]:
+        follow(np.array(targets), rows)
+    with pytest.raises(rt.InputError, match=says):
+        follow(calls[-1][0], calls[-1][1])
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_search_of_one_s_own_may_write_into_its_array(with_and_without_cache, old):
+    model = with_and_without_cache[old]
+    written = np.ones((2, 4), np.int64)
+    follow = model.decoder([[5, 7, 3], [4]])
+    for step in range(1, 4):
+        found = follow(written[:, :step], None)
+        written[:, step] = found[:, 3:].argmax(axis=1) + 3
+    pair = {"input": np.array([[5, 7, 3], [4, 0, 0]]), "target": written[:, :3]}
+    np.testing.assert_allclose(found, model.infer(pair)["output"][:, -1], atol=1e-5)
+
+
 def test_a_graph_without_a_cache_is_still_written(tmp_path, monkeypatch):
     from functools import partial
 

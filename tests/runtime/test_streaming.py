@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import io
 import threading
 
 import numpy as np
@@ -82,6 +83,12 @@ def test_a_list_is_answered_in_order_and_nothing_is_dropped(model):
     assert found[0].frame is RED
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_an_array_of_frames_is_taken_frame_by_frame(model, count):
+    frames = np.stack([RED] * count)
+    assert [each.prediction.label for each in model.stream(frames)] == ["red"] * count
+
+
 def test_late_frames_are_dropped_and_counted(model):
     camera = Camera([RED, GREEN, GREEN, GREEN, RED, GREEN])
     results, first = started(model, camera)
@@ -92,6 +99,48 @@ def test_late_frames_are_dropped_and_counted(model):
     camera.hand_out(1)
     assert (next(results).index, next(results, None)) == (5, None)
     assert camera.released.is_set()
+
+
+def pixels(image):
+    """Return an image as bytes that `np.frombuffer` reads."""
+    return image.tobytes()
+
+
+def bmp(image):
+    """Return an image as a file whose length is that of every other one."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "BMP")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        (pixels, lambda buffer: np.frombuffer(buffer, np.uint8).reshape(RED.shape)),
+        (bmp, lambda buffer: buffer),
+        (bmp, memoryview),
+    ],
+    ids=["array", "bytearray", "memoryview"],
+)
+def test_a_camera_may_fill_one_array_with_every_frame(model, written, seen):
+    """The thread asks for the next frame while the network looks at this one."""
+    buffer = bytearray(written(RED))
+    frame = seen(buffer)
+
+    def filled():
+        for image in (RED, GREEN, RED, GREEN):
+            buffer[:] = written(image)
+            yield frame
+
+    camera = Camera(filled())
+    results, _ = started(model, camera)
+    found = []
+    for _ in range(2):
+        camera.hand_out(1)  # the next one is in the buffer by now
+        found.append(next(results).prediction.label)
+    camera.allowed.release()
+    results.close()
+    assert found == ["绿", "red"]
 
 
 @pytest.mark.parametrize("drop", [True, False])
@@ -195,6 +244,9 @@ def test_a_graph_that_fails_is_no_broken_frame(model, monkeypatch):
     [
         (5, {}, r"stream\(frames=5\): expected frames one after the other"),
         ("cat.jpg", {}, r"stream\(frames='cat\.jpg'\): expected frames"),
+        (RED, {}, r"expected frames one after the other, got one of shape \(6, 6, 3\)\. Give it in a list"),
+        (RED[..., 0], {}, r"got one of shape \(6, 6\)"),
+        (np.moveaxis(RED / 255.0, -1, 0), {}, r"got one of shape \(3, 6, 6\)"),
         ([], {"drop": "yes"}, "drop='yes': expected True, False, or None"),
         ([], {"drop": np.ones(2)}, "expected True, False, or None"),
         ([], {"call": "infer"}, "call='infer': expected 'predict', 'embed'"),

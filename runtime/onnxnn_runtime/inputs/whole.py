@@ -63,15 +63,19 @@ def check_values(name: str, x: object, spec: InputSpec | None) -> None:
         raise InputError(located(name, error)) from error
 
 
+def target_spec(card: ModelCard) -> InputSpec:
+    """Return what a network from sequence to sequence takes as targets."""
+    size = card.output.shape[-1]
+    return replace(card.input, vocabulary=None, num_tokens=size if isinstance(size, int) else None)
+
+
 def check_target(target: object, source: object, card: ModelCard) -> None:
     """Refuse targets that do not belong to the sources, or have unknown tokens.
 
     Raises:
         InputError: There is one.
     """
-    size = card.output.shape[-1]
-    known = size if isinstance(size, int) else None
-    check_values("target", target, replace(card.input, vocabulary=None, num_tokens=known))
+    check_values("target", target, target_spec(card))
     rows, sources = np.shape(as_array(target)), np.shape(as_array(source))
     if len(rows) == len(sources) == 2 and rows[0] != sources[0]:
         raise InputError.coded(
