@@ -82,6 +82,7 @@ FOLDERS = {
             "doctor",
             "server",
             "broker",
+            "web",
             "xedu",
             "",
         ),

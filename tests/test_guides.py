@@ -29,6 +29,7 @@ def run(arguments, folder):
 
 SLOW = (
     "boards.md",
+    "browser-page.md",
     "diffusion.md",
     "guides/image-encoder.md",
     "guides/look-inside-the-weights.md",
@@ -36,6 +37,7 @@ SLOW = (
     "sequences.md",
     "transformers.md",
     "zh-CN/boards.md",
+    "zh-CN/browser-page.md",
 )
 """Pages that take more than five seconds."""
 

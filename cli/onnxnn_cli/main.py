@@ -38,6 +38,7 @@ from . import (
     targets,
     train,
     verify,
+    web,
 )
 from .output import NoOutput, note
 from .text import Message, coded, gettext, runtime_module
@@ -56,6 +57,7 @@ COMMANDS: Dict[Callable[..., None], str] = {
     generate.generate: generate.HELP,
     sample.sample: sample.HELP,
     serve.serve: serve.HELP,
+    web.web: web.HELP,
     bench.bench: bench.HELP,
     targets.targets: targets.HELP,
     doctor.doctor: doctor.HELP,

@@ -1,10 +1,12 @@
 // Elements of the page, and texts in the language that is chosen. All text is inserted as text, never as HTML.
 
+import { allTexts } from './texts.js';
+
 let texts = {};
 let language = 'en';
 
 export async function loadTexts() {
-  texts = await (await fetch('/static/texts.json')).json();
+  texts = await allTexts();
   const known = (navigator.languages || [navigator.language]).find((each) => /^(zh|en)\b/i.test(each));
   setLanguage(sessionStorage.getItem('language') || known || 'en');
 }
