@@ -17,6 +17,9 @@ from .problems import check_regular, content_of, damaged
 
 _BLOCK = 1 << 24
 
+_SMALL = 1 << 16
+"""Bytes that are rather kept than the file left open, which nobody can remove on Windows then."""
+
 
 def entries_before_log(path: Path, manifest: Manifest) -> Entries:
     """Return the entries before the first line of the log; what is known of their files is read when needed.
@@ -34,7 +37,7 @@ def entries_before_log(path: Path, manifest: Manifest) -> Entries:
     except (ValueError, RecursionError) as error:
         raise damaged(path, name) from error
     held = HeldFile(path, manifest.name_of("files"))
-    if held.size() != manifest.files_bytes:
+    if held.size != manifest.files_bytes:
         raise damaged(path, held.name)
 
     def read_files() -> list[FileState | None]:
@@ -54,26 +57,32 @@ def entries_before_log(path: Path, manifest: Manifest) -> Entries:
 
 
 class HeldFile:
-    """A file that is open for reading until it is forgotten; several threads may read it.
+    """A file whose content is kept where it is small, and which else is open until it is forgotten.
+
+    Several threads may read it.
 
     Args:
         folder: The gallery.
         name: The file in it.
 
+    Attributes:
+        size: Its bytes.
+
     Raises:
-        OSError: It cannot be opened, or is not there.
+        OSError: It cannot be opened or read, or is not there.
         OnnxnnError: It is no regular file.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
+        self._small: bytes | None = None
         self._lock = threading.Lock()
         check_regular(folder, name)
         self._descriptor = os.open(str(folder / name), os.O_RDONLY | getattr(os, "O_BINARY", 0))
-
-    def size(self) -> int:
-        """Return its bytes."""
-        return os.fstat(self._descriptor).st_size
+        self.size = os.fstat(self._descriptor).st_size
+        self._small = self.content() if self.size <= _SMALL else None
+        if self._small is not None:
+            self._close()
 
     def content(self) -> bytes:
         """Return what it holds.
@@ -81,6 +90,8 @@ class HeldFile:
         Raises:
             OSError: It cannot be read.
         """
+        if self._small is not None:
+            return self._small
         blocks: list[bytes] = []
         start = 0
         with self._lock:
@@ -95,6 +106,10 @@ class HeldFile:
         os.lseek(self._descriptor, start, os.SEEK_SET)
         return os.read(self._descriptor, _BLOCK)
 
-    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+    def _close(self, close: Callable[[int], None] = os.close) -> None:
         if hasattr(self, "_descriptor"):
             close(self._descriptor)
+            del self._descriptor
+
+    def __del__(self) -> None:
+        self._close()

@@ -12,7 +12,7 @@ import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.errors import OutputError
 from onnxnn_runtime.gallery import folder as folders
-from onnxnn_runtime.gallery import saving
+from onnxnn_runtime.gallery import held, saving
 from onnxnn_runtime.gallery.lock import writer_lock
 from support.posix import posix
 
@@ -145,9 +145,11 @@ def test_a_change_counts_where_there_is_no_room_to_pack_the_log(path, monkeypatc
     assert next(path.glob("log-*")).stat().st_size == 0
 
 
+@pytest.mark.parametrize("small", [0, 1 << 16])
 def test_readers_know_the_files_of_their_entries_when_others_are_in_place(
-    model, photos, tmp_path, monkeypatch
+    model, photos, tmp_path, monkeypatch, small
 ):
+    monkeypatch.setattr(held, "_SMALL", small)
     rt.Gallery.build(model, str(photos), tmp_path / "g").save(tmp_path / "g")
     reader, other = (rt.Gallery.open(tmp_path / "g") for _ in range(2))
     name = reader.names[3]
@@ -160,6 +162,18 @@ def test_readers_know_the_files_of_their_entries_when_others_are_in_place(
     assert reader.file_of("nothing") is None
     saved = rt.Gallery.open(reader.save(tmp_path / "other"), model)
     assert saved.add(str(photos)).unchanged == 40
+
+
+@pytest.mark.parametrize("small", [0, 1 << 16])
+def test_a_small_file_is_read_and_not_left_open(tmp_path, monkeypatch, small):
+    """On Windows a file that is open can neither be removed nor replaced."""
+    monkeypatch.setattr(held, "_SMALL", small)
+    (tmp_path / "a").write_bytes(b"123" * 100)
+    file = held.HeldFile(tmp_path, "a")
+    assert hasattr(file, "_descriptor") == (small == 0)
+    if small or os.name != "nt":
+        (tmp_path / "a").unlink()
+    assert [file.content(), file.content(), file.size] == [b"123" * 100, b"123" * 100, 300]
 
 
 @pytest.mark.parametrize(
