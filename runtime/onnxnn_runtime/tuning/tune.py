@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Callable, Mapping, Sequence, TypeVar
 
+import numpy as np
+
 from onnxnn_runtime.errors import OnnxnnError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable
@@ -89,7 +91,7 @@ def _measured(open_model: Open, size: int, deadline: float) -> Tuned:
     batch = fixed_batch(first) or 1
     half = deadline - (_SECONDS / 2 if takes_many(first) else 0)
     jobs = [Job(workload(model, batch).run) for model in models.values()]
-    alone = _best(counts, [_rate(each) for each in measure(jobs, _EACH, 3, half)])
+    alone = _best(counts, measure(jobs, _EACH, 3, half))
     if not takes_many(first):
         return Tuned(alone, alone)
     return _many(models[alone], open_model(1, num_threads()), alone, deadline)
@@ -119,7 +121,7 @@ def _many(model: Model, one: Model, threads: int, deadline: float) -> Tuned:
         jobs.append(Job(work.run, each.workers))
         counts.append(work.count)
     timings = measure(jobs, _EACH, 3, deadline)
-    return _best(candidates, [count * _rate(each) for count, each in zip(counts, timings)])
+    return _best(candidates, timings, counts)
 
 
 def _batch_of_device(model: Model, deadline: float) -> int | None:
@@ -129,19 +131,30 @@ def _batch_of_device(model: Model, deadline: float) -> int | None:
     default = default_batch_size(model.input_spec, model.device)
     sizes = [default, default * 2, default // 2, default * 4]
     timings = measure([Job(workload(model, size).run) for size in sizes], _EACH, 3, deadline)
-    return _best(sizes, [size * _rate(each) for size, each in zip(sizes, timings)])
+    return _best(sizes, timings, sizes)
 
 
-def _best(candidates: Sequence[_Some], speeds: Sequence[float]) -> _Some:
-    """Return the first candidate that no other one surpasses clearly, the fastest of those that do."""
-    fastest = max(range(len(speeds)), key=speeds.__getitem__)
-    chosen = fastest if speeds[fastest] > _BETTER * speeds[0] else 0
-    return candidates[chosen]
+def _best(candidates: Sequence[_Some], timings: Sequence[Timing], counts: Sequence[int] = ()) -> _Some:
+    """Return the first candidate that no other one surpasses clearly, the fastest of those that do.
 
+    Clearly is by the median, and in every turn: on a busy machine turns differ, and the usual setting stays.
 
-def _rate(timing: Timing) -> float:
-    """Return how many runs a second has by the median; 0 of what had no turn."""
-    return timing.rate if timing.rates else 0.0
+    Args:
+        candidates: Settings, the usual one first.
+        timings: Theirs.
+        counts: How many inputs a run of each has; () for one.
+    """
+    speeds = [
+        [count * rate for rate in timing.rates] or [0.0]
+        for count, timing in zip(counts or [1] * len(timings), timings)
+    ]
+    medians = [float(np.median(each)) for each in speeds]
+    better = [
+        place
+        for place, each in enumerate(speeds)
+        if medians[place] > _BETTER * medians[0] and min(each) > max(speeds[0])
+    ]
+    return candidates[max(better, key=medians.__getitem__, default=0)]
 
 
 def _announce(name: str, setting: Tuned, seconds: float, kept: bool) -> None:

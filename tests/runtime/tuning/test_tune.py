@@ -214,6 +214,23 @@ def test_what_is_best(open_model, monkeypatch, alone, many, expected):
 
 
 @pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        ([[10, 10, 10], [12, 12, 12]], "b"),
+        ([[10, 10, 10], [9, 12, 12]], "a"),  # slower in one turn
+        ([[10, 10, 13], [12, 12, 12]], "a"),  # the usual one was faster in one turn
+        ([[10, 10, 10], [10.4, 10.4, 10.4]], "a"),
+        ([[10, 10, 10], [12, 12, 12], [11, 19, 19]], "c"),
+        ([[], [1]], "b"),
+        ([[1], []], "a"),
+    ],
+)
+def test_another_setting_is_taken_where_it_is_clearly_faster(turns, expected):
+    timings = [Timing([1.0] * len(each), each) for each in turns]
+    assert tune._best("abc"[: len(turns)], timings) == expected
+
+
+@pytest.mark.parametrize(
     ("most", "expected"), [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (8, [1, 2, 4, 8]), (6, [1, 2, 4, 6])]
 )
 def test_numbers_of_threads(most, expected):
