@@ -56,11 +56,6 @@ MAX_DROP: Any = typer.Option(
         "by so many percent, 1 if not given, the Fréchet distance of images by 10."
     ),
 )
-AUTO: Any = typer.Option(
-    False,
-    "--auto",
-    help=gettext("Leave layers in float that lose most, until the loss is small enough."),
-)
 
 
 def takes(options: Type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Optional
 
 import typer
 
-from .options import AUTO, FORCE, JSON, MAX_DROP, MODEL, TARGET, takes
+from .options import FORCE, JSON, MAX_DROP, MODEL, TARGET, takes
 from .output import need_onnxnn, note, print_json, print_text
 from .text import gettext
 
@@ -56,7 +56,11 @@ class Quantizing:
         metavar="METHOD",
         help=gettext("How ranges follow: mse, minmax, entropy or percentile."),
     )
-    auto: bool = AUTO
+    auto: bool = typer.Option(
+        False,
+        "--auto",
+        help=gettext("Leave layers in float that lose most, until the loss is small enough."),
+    )
     force: bool = FORCE
     as_json: bool = JSON
 

@@ -92,6 +92,37 @@ def test_every_kind_of_network(name, tmp_path):
     assert all(np.prod(each.dims) < 1024 for each in weights), "large weights are in float16"
 
 
+@pytest.mark.slow
+def test_every_layer(tmp_path):
+    """A layer without weights for it is refused; all others compute the same within float16."""
+    kinds()  # where the sources are
+    sys.path.insert(0, str(SCRIPTS))
+    try:
+        from ledger.engines import largest, stored
+        from ledger.files import write_files
+    finally:
+        sys.path.remove(str(SCRIPTS))
+    rows, converted = write_files(tmp_path), set()
+    for path in sorted(tmp_path.glob("*.onnx")):
+        before = onnx.load(path)
+        name_nodes(before.graph)
+        feeds, outputs = stored(path.with_suffix(".npz"))
+        try:
+            candidate = float16_candidate(before)
+        except ExportError:
+            continue
+        for model in (candidate.model, candidate.rounded()):
+            onnx.checker.check_model(model, full_check=True)
+            session = onnxruntime.InferenceSession(
+                model.SerializeToString(), providers=["CPUExecutionProvider"]
+            )
+            found = session.run(list(outputs), feeds)
+            assert largest(dict(zip(outputs, found, strict=True)), outputs) < 0.02, rows[path.stem]
+        converted.add(rows[path.stem])
+    assert converted >= {"conv1d", "conv2d", "conv3d", "linear", "lstm", "gru", "rnn", "mobilenet_backbone"}
+    assert not converted & {"relu", "softmax", "maxpool", "layernorm"}
+
+
 def test_the_body_of_a_loop_computes_in_float16(tmp_path):
     path = tmp_path / "loop.onnx"
     kinds()["sampling loop, DDIM"](path)
