@@ -104,7 +104,7 @@ def best_candidate(model: ModelProto, trial: Trial, options: QuantizeOptions) ->
     if not options.auto:
         return plain
     measure, samples = trial.measure, trial.samples
-    limit = (measure.max_drop if options.max_drop is None else options.max_drop) / 2
+    limit = (measure.max_drop if options.max_drop is None else options.max_drop) * measure.margin
     before = measure.results(Runner(model, exact=False), samples, trial.output)
     references = measure.references(samples)
 
