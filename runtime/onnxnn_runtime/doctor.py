@@ -52,6 +52,7 @@ ARM = "0x41"
 """Arm's number as an implementer of processors."""
 
 ARMV8_0 = {
+    "0xd02": "Cortex-A34",
     "0xd03": "Cortex-A53",
     "0xd04": "Cortex-A35",
     "0xd07": "Cortex-A57",
@@ -256,9 +257,11 @@ def armv8_0_cores() -> list[str]:
             text = file.read()
     except OSError:
         return []
-    makers = set(re.findall(r"^CPU implementer\s*:\s*(\S+)", text, re.MULTILINE))
-    parts = sorted(set(re.findall(r"^CPU part\s*:\s*(\S+)", text, re.MULTILINE)))
-    return [ARMV8_0[part] for part in parts if part in ARMV8_0] if makers == {ARM} else []
+    found = re.findall(r"^CPU implementer\s*:\s*(\S+)(?:\n.+)*?\nCPU part\s*:\s*(\S+)", text, re.MULTILINE)
+    parts = sorted(
+        {part for maker, part in found if maker == ARM}
+    )  # one computer may have cores of two makers
+    return [ARMV8_0[part] for part in parts if part in ARMV8_0]
 
 
 def installed_version(package: str) -> str:

