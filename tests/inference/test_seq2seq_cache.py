@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 
 import numpy as np
@@ -94,6 +95,19 @@ def test_the_encoder_and_past_tokens_are_not_computed_again(tmp_path, monkeypatc
     search(model._engine.translator(), source, 4, beams=3)
     assert seen[0] == ((2, 5), (2, 1))
     assert set(seen[1:]) == {((6, 0), (6, 1))}
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_openvino_writes_the_same_without_the_cache(beams, tmp_path):
+    if importlib.util.find_spec("openvino") is None:
+        pytest.skip("needs onnxnn-runtime[openvino]")
+    _, model = exported(tmp_path)
+    other = rt.load(tmp_path / "net.onnx", device="openvino")
+    assert list(other.outputs) == list(model.outputs)
+    sources = ragged(np.random.default_rng(0), 3)
+    assert other.generate(sources, max_length=8, beams=beams) == model.generate(
+        sources, max_length=8, beams=beams
+    )
 
 
 def test_a_program_that_does_not_know_the_states_runs_the_file(tmp_path):
