@@ -32,6 +32,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxnn_runtime as rt
+from onnxnn_runtime.card.words import figures_text
 from photographs import changed, crops, photographs, tiles
 from PIL import Image
 from quick import QUICK, quick_or
@@ -39,7 +40,7 @@ from quick import QUICK, quick_or
 from onnxnn import nn
 from onnxnn.datasets import Digits, digits, split
 from onnxnn.models.efficientnet_lite import PACKAGE, installed_weights
-from onnxnn.quantization.quantizer import figures_text, quantize
+from onnxnn.quantization.quantizer import quantize
 
 
 def convolutions(model: nn) -> None:
