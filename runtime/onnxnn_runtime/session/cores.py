@@ -82,6 +82,7 @@ def _share(folder: Path) -> float | None:
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="ascii")
+        # Names of groups may be of any bytes, in any encoding.
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
     except (OSError, ValueError):
         return None

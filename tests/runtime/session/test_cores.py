@@ -15,7 +15,7 @@ def write_system(root, files):
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="ascii")
+        path.write_text(text, encoding="utf-8")
     return str(root)
 
 
@@ -33,6 +33,7 @@ GROUPS = "sys/fs/cgroup"
         # A group has at most what those around it have.
         ({**V2, f"{GROUPS}/a/b/cpu.max": "max 100000\n", f"{GROUPS}/a/cpu.max": "50000 100000\n"}, 0.5),
         ({**V2, f"{GROUPS}/a/b/cpu.max": "100000 100000\n", f"{GROUPS}/a/cpu.max": "400000 100000\n"}, 1),
+        ({"proc/self/cgroup": "0::/课堂/b\n", f"{GROUPS}/课堂/cpu.max": "50000 100000\n"}, 0.5),
         # In a container the path is that of the machine outside, and its own group the uppermost.
         ({**V2, f"{GROUPS}/cpu.max": "200000 100000\n"}, 2),
         ({"proc/self/cgroup": "0::/../../x\n", f"{GROUPS}/cpu.max": "200000 100000\n"}, 2),
