@@ -36,7 +36,7 @@ def train(
     precision: Optional[str] = typer.Option(
         None,
         "--precision",
-        metavar="NAME",
+        metavar="PRECISION",
         help=gettext(
             "32, bf16 or 16, in which operations compute; weights stay float32. Instead of the recipe's."
         ),

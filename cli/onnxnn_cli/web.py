@@ -13,7 +13,7 @@ HELP = gettext(
     "Write a model as one HTML file, which runs it in the browser: no server, no network.\n\n"
     "The page takes an image of the camera or a file, numbers or a text, and shows what the model says. "
     "onnxruntime-web comes from npm once, or from --ort.\n\n"
-    "Example: onnxnn web digits.onnx -o digits.html"
+    "Example: onnxnn web poems.onnx -o poems.html"
 )
 """The help text."""
 

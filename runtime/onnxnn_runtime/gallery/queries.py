@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any, Iterator, List, Tuple, Union
 
 import numpy as np
@@ -78,8 +79,10 @@ def as_array(vectors: object, name: str) -> np.ndarray:
         InputError: They are none, such as rows of different lengths.
     """
     try:
-        return np.asarray(without_gradient(vectors))
-    except (ValueError, TypeError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy before 1.24 only warns of rows of different lengths
+            return np.asarray(without_gradient(vectors))
+    except (ValueError, TypeError, Warning) as error:
         raise InputError.coded(
             "E-INPUT-03",
             "{name}: expected numbers (N, D), got {got}. Give rows of the same length.",

@@ -1,0 +1,40 @@
+"""`onnxnn web` writes a page, and says what it cannot write."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from onnxnn_runtime.web.ort import FILES
+from support.paths import GOLDEN
+
+
+@pytest.fixture
+def ort(tmp_path):
+    """A folder with files in place of onnxruntime-web."""
+    (tmp_path / "ort").mkdir()
+    for name in FILES.values():
+        (tmp_path / "ort" / name).write_bytes(b"x")
+    for name in ("table", "image_classifier"):
+        shutil.copy(str(GOLDEN / "models" / f"{name}.onnx"), str(tmp_path))
+    return "ort"
+
+
+def test_a_page_is_written(onnxnn, tmp_path, ort):
+    done = onnxnn("web", "table.onnx", "-o", "table.html", "--ort", ort)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "wrote table.html (0.1 MB): open it in a browser\n"
+    assert (tmp_path / "table.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_what_cannot_be_written_is_one_line(onnxnn, tmp_path, ort):
+    for arguments, expected in (
+        (("image_classifier.onnx", "-o", "a.html", "--ort", ort), "--preprocess graph"),
+        (("table.onnx", "-o", "a.txt", "--ort", ort), "ends in .html"),
+        (("table.onnx", "-o", "a.html", "--ort", "none"), "npm pack onnxruntime-web"),
+    ):
+        done = onnxnn("web", *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        (line,) = done.stderr.splitlines()
+        assert expected in line
+    assert not (tmp_path / "a.html").exists()
