@@ -63,10 +63,18 @@ def test_json(onnxnn, model):
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 def test_ctrl_c_ends_it(model, tmp_path):
     line = [sys.executable, "-m", "onnxnn_cli", "bench", model, "--seconds", "500", "--batch-sizes", "1"]
-    process = subprocess.Popen(line, cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(10)  # among the runs of two threads or of one
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has none
+    try:
+        process = subprocess.Popen(line, cwd=str(tmp_path), **streams)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        time.sleep(10)  # among the runs of two threads or of one
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode in (1, 130)  # by the version of Typer
     assert out == b""
     assert b"Traceback" not in err
