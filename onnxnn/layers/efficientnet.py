@@ -14,7 +14,7 @@ from typing_extensions import Self
 from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 from onnxnn.models import bottlenecks, efficientnet_lite
-from onnxnn.models.efficientnet_lite import MEAN, NUM_FEATURES, PACKAGE, STD, VERSION, EfficientNetLite0
+from onnxnn.models.efficientnet_lite import MEAN, NUM_FEATURES, PACKAGE, RELEASE, STD, EfficientNetLite0
 
 from ._checks import count, flag, probability
 from ._encoder import ImageEncoder
@@ -80,7 +80,7 @@ class EfficientNetLite(ImageEncoder):
                 "path of a weights file.",
                 where=self.call(),
                 package=PACKAGE,
-                version=VERSION,
+                version=RELEASE,
             )
         elif efficientnet_lite.installed_weights() is None:
             raise LayerError.coded(

