@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Dict, Optional
 
@@ -74,6 +75,12 @@ class Exporting:
         "--fixed-shapes",
         help=gettext("Set the batch to 1 and sizes as in training, for engines such as tract and OpenCV."),
     )
+    sizes: Optional[str] = typer.Option(
+        None,
+        "--sizes",
+        metavar="SIZES",
+        help=gettext("--fixed-shapes with other sizes, such as batch=4,height=96,width=96."),
+    )
     precision: str = typer.Option(
         "fp32",
         "--precision",
@@ -89,6 +96,17 @@ class Exporting:
     max_drop: Optional[float] = MAX_DROP
     force: bool = FORCE
     as_json: bool = JSON
+
+
+def _sizes(text: str) -> Dict[str, int]:
+    """Return the size of each axis that is written as NAME=SIZE."""
+    entry = r"\s*(\w+)\s*=\s*([0-9]{1,9})\s*"
+    if not re.fullmatch(f"{entry}(,{entry})*", text):
+        raise typer.BadParameter(
+            gettext("expected sizes by name with commas between them, such as height=96,width=96."),
+            param_hint="'--sizes'",
+        )
+    return {name: int(size) for name, size in re.findall(entry, text)}
 
 
 @takes(Exporting)
@@ -114,7 +132,7 @@ def export(asked: Exporting) -> None:
         steps=asked.steps,
         guidance=asked.guidance,
         target=asked.target,
-        fixed_shapes=asked.fixed_shapes,
+        fixed_shapes=asked.fixed_shapes if asked.sizes is None else _sizes(asked.sizes),
         precision=asked.precision,
         calibration=asked.calibration,
         max_drop=asked.max_drop,

@@ -56,15 +56,7 @@ def sample_shape(kind: NetworkKind, free: Shape, options: ExportOptions) -> Shap
     for axis, size in named.items():
         if axis not in free.axes or free[axis] not in (None, size):
             open_axes = [a for a, n in zip(free.axes, free.sizes, strict=True) if n is None]
-            raise ExportError.coded(
-                "E-EXPORT-01",
-                "fixed_shapes={sizes}: expected sizes of axes that are free ({axes}), got {axis}={size}. "
-                "Leave it out, or use fixed_shapes=True.",
-                sizes=shortened(dict(options.sizes)),
-                axes=", ".join([BATCH, *("time" if a == "token" else a for a in open_axes)]),
-                axis="time" if axis == "token" else axis,
-                size=size,
-            )
+            raise _not_free(options, ["time" if a == "token" else a for a in open_axes], axis)
     shape = fixed.with_sizes(**named)
     try:
         kind.definition.resolved().placed(shape)
@@ -73,6 +65,20 @@ def sample_shape(kind: NetworkKind, free: Shape, options: ExportOptions) -> Shap
             "E-EXPORT-01", "fixed_shapes={sizes}: {error}", sizes=shortened(dict(options.sizes)), error=error
         ) from error
     return shape
+
+
+def _not_free(options: ExportOptions, axes: Sequence[str], axis: str) -> ExportError:
+    """Return the error that a size is asked for an axis that is not among those that are free."""
+    axis = "time" if axis == "token" else axis
+    return ExportError.coded(
+        "E-EXPORT-01",
+        "fixed_shapes={sizes}: expected sizes of axes that are free ({axes}), got {axis}={size}. "
+        "Leave it out, or use fixed_shapes=True.",
+        sizes=shortened(dict(options.sizes)),
+        axes=", ".join([BATCH, *axes]),
+        axis=axis,
+        size=_sizes(options)[axis],
+    )
 
 
 def no_fixed_shapes() -> ExportError:
@@ -96,13 +102,18 @@ def fix(card: ModelCard, model: onnx.ModelProto, options: ExportOptions) -> tupl
         ExportError: The size of images that the graph prepares is asked for, and not said.
     """
     sizes = {BATCH: options.batch, **_sizes(options)}
-    missing = [axis for axis in card.input.shape if isinstance(axis, str) and axis not in sizes]
+    open_axes = [axis for axis in card.input.shape if isinstance(axis, str)]
+    images = dict(zip(("height", "width"), card.input.shape[1:3], strict=True)) if options.in_graph else {}
+    for axis, size in images.items():
+        if sizes.get(axis, size) != size and axis not in open_axes:
+            raise _not_free(options, [each for each in open_axes if each != BATCH], axis)
+    missing = [axis for axis in open_axes if axis not in sizes]
     if missing:
         raise ExportError.coded(
             "E-EXPORT-01",
             'fixed_shapes with preprocess="graph": expected the size of the images before preprocessing, '
-            'such as fixed_shapes={{"height": 480, "width": 640}}, got no {axes}. Give it, or leave '
-            "preprocess out.",
+            'such as fixed_shapes={{"height": 480, "width": 640}} or --sizes height=480,width=640, got no '
+            "{axes}. Give it, or leave preprocess out.",
             axes=", ".join(missing),
         )
     shape = tuple(axis if axis == BATCH else sizes.get(str(axis), axis) for axis in card.input.shape)

@@ -110,6 +110,26 @@ def test_export_refuses_an_opset_that_does_not_work(onnxnn, exported, tmp_path):
     assert not (tmp_path / "x.onnx").exists()
 
 
+@pytest.mark.parametrize("preprocess", ["runtime", "graph"])
+def test_export_with_sizes(onnxnn, exported, tmp_path, preprocess):
+    sizes = "batch=2, height=40,width=50" if preprocess == "graph" else "batch=2"
+    options = ("-o", "a.onnx", "--preprocess", preprocess, "--sizes", sizes)
+    done = onnxnn("export", exported / "backbone_checkpoint" / "basenn.pth", *options)
+    assert done.returncode == 0, done.stderr
+    inputs = json.loads(onnxnn("info", "a.onnx", "--json").stdout)["inputs"]
+    assert inputs["input"][1] == ([2, 40, 50, 3] if preprocess == "graph" else [2, 3, 64, 64])
+
+
+@pytest.mark.parametrize(
+    "sizes", ["", "40", "height", "height=a", "height=40;width=50", "height=40,,width=3"]
+)
+def test_sizes_that_are_none_are_refused(onnxnn, exported, tmp_path, sizes):
+    done = onnxnn("export", exported / "cnn_checkpoint" / "basenn.pth", "-o", "a.onnx", "--sizes", sizes)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "such as height=96,width=96" in done.stderr
+    assert not (tmp_path / "a.onnx").exists()
+
+
 def test_export_for_a_target(onnxnn, exported, tmp_path):
     call = ["export", exported / "mlp_checkpoint" / "basenn.pth", "-o", "x.onnx", "--target"]
     assert onnxnn(*call, "unihiker").returncode == 0

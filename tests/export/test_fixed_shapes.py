@@ -246,7 +246,7 @@ def test_sizes_that_do_not_fit(tmp_path, fixed, says):
 
 def test_the_size_before_preprocessing_is_asked_for(tmp_path):
     with pytest.raises(
-        ExportError, match=r'such as fixed_shapes=\{"height": 480, "width": 640\}, got no height'
+        ExportError, match=r'"width": 640\} or --sizes height=480,width=640, got no height'
     ):
         encoder(tmp_path).export(tmp_path / "a.onnx", preprocess="graph", fixed_shapes=True)
 
@@ -282,3 +282,17 @@ def test_the_command(tmp_path):
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(ran.stdout)["parity"]["relative"] <= 1e-5
     assert_sizes_known(tmp_path / "a.onnx")
+
+
+def test_a_size_that_the_network_sets_is_refused_before_preprocessing_too(tmp_path):
+    model = nn(verbose=0)
+    x = np.random.default_rng(0).integers(0, 256, (8, 12, 12, 1), dtype=np.uint8)
+    model.load_dataset(x, np.arange(8) % 2)
+    model.add("conv2d", size=(1, 2), kernel_size=3)
+    model.add("linear", size=(200, 2), activation="softmax")
+    model.train(epochs=1)
+    for preprocess in ("runtime", "graph"):
+        with pytest.raises(ExportError, match="axes that are free"):
+            model.export(tmp_path / "a.onnx", fixed_shapes={"height": 40}, preprocess=preprocess)
+        assert not (tmp_path / "a.onnx").exists()
+        model.export(tmp_path / "b.onnx", fixed_shapes={"height": 12}, preprocess=preprocess)
