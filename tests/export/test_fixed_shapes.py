@@ -245,9 +245,7 @@ def test_sizes_that_do_not_fit(tmp_path, fixed, says):
 
 
 def test_the_size_before_preprocessing_is_asked_for(tmp_path):
-    with pytest.raises(
-        ExportError, match=r'"width": 640\} or --sizes height=480,width=640, got no height'
-    ):
+    with pytest.raises(ExportError, match=r'"width": 640\} or --sizes height=480,width=640, got no height'):
         encoder(tmp_path).export(tmp_path / "a.onnx", preprocess="graph", fixed_shapes=True)
 
 
