@@ -63,8 +63,14 @@ def serve(paths: Sequence[str], settings: ServerSettings, attached: Sequence[Att
         timeout_graceful_shutdown=drain,
         workers=settings.workers,
     )
-    # uvicorn raises the signal again when it is done.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = uvicorn.Server(config)
+
+    def stop(*_: object) -> None:
+        """End before uvicorn listens to signals, and where it raises the signal again when it is done."""
+        server.should_exit = True  # Python drops what is raised while it calls back a weak reference
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
     with _listening(settings) as listener, contextlib.suppress(KeyboardInterrupt):
         print(gettext("Serving at {address}", address=_address(listener)), flush=True)
         if settings.workers > 1:
@@ -72,7 +78,7 @@ def serve(paths: Sequence[str], settings: ServerSettings, attached: Sequence[Att
 
             Multiprocess(config, sockets=[listener]).run()
         else:
-            uvicorn.Server(config).run(sockets=[listener])
+            server.run(sockets=[listener])
 
 
 def require_packages() -> None:
