@@ -15,7 +15,7 @@ from onnxnn_runtime.server.settings import ServerSettings  # noqa: E402
 
 
 def test_a_signal_whose_exception_python_drops_ends_the_server_too(monkeypatch, capsys):
-    """Python drops what is raised in a callback of a weak reference, where a signal may arrive."""
+    """Python drops what is raised in a callback of a weak reference, where a signal may come."""
     stopped = []
 
     def run(server, sockets):
