@@ -98,33 +98,42 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path, capsys):
     assert [row["epoch"] for row in finished] == list(range(1, 10))
 
 
-def test_ctrl_c_waits_for_a_checkpoint_to_be_written(tmp_path, monkeypatch):
-    save = torch.save
-    monkeypatch.setattr(torch, "save", lambda content, file: save(content, Interrupting(file)))
-    model = flower_network(tmp_path)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        history = model.train(lr=0.01, epochs=9)
-    except KeyboardInterrupt:  # the last checkpoint's
-        history = model.history
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert len(history) == 1
-    assert same_weights(saved_weights(tmp_path / "basenn.pth"), dict(model.model.state_dict()))
-
+WRITING = """
+import signal, sys, numpy as np, torch
+from onnxnn import nn
 
 class Interrupting:
-    """A file that gets Ctrl-C as it is written."""
-
     def __init__(self, file):
         self.file = file
-
     def write(self, data):
         signal.raise_signal(signal.SIGINT)
         return self.file.write(data)
-
     def __getattr__(self, name):
         return getattr(self.file, name)
+
+save = torch.save
+torch.save = lambda content, file: save(content, Interrupting(file))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts without it
+model = nn("cls", save_fold=sys.argv[1], verbose=0)
+model.load_dataset(np.eye(6, 4, dtype=np.float32), np.arange(6) % 2)
+model.add("linear", size=(4, 2), activation="softmax")
+try:
+    history = model.train(lr=0.01, epochs=9)
+except KeyboardInterrupt:  # the last checkpoint's
+    history = model.history
+save(dict(model.model.state_dict()), sys.argv[1] + "/now.pt")
+print("epochs", len(history), flush=True)
+"""
+
+
+def test_ctrl_c_waits_for_a_checkpoint_to_be_written(tmp_path):
+    """Every write gets Ctrl-C."""
+    command = [sys.executable, "-c", WRITING, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "epochs 1\n" in done.stdout
+    now = torch.load(tmp_path / "now.pt", weights_only=True)
+    assert same_weights(saved_weights(tmp_path / "basenn.pth"), now)
 
 
 SCRIPT = """
