@@ -54,9 +54,7 @@ class BaseNNTask:
             InputError: Nothing was run yet.
         """
         if self._output is None:
-            raise InputError.coded(
-                "E-INPUT-08", "format_output() expected results, but there are none. Call inference() first."
-            )
+            raise no_results()
         prediction, score, category = _KEYS[lang]
         card, found = self.model.card, {}
         if card is not None and card.output.kind == "values":
@@ -115,6 +113,13 @@ class BaseNNTask:
 
     def _infer(self, array: np.ndarray) -> np.ndarray:
         return self.model.infer(array)
+
+
+def no_results() -> InputError:
+    """Return the error that nothing was run yet."""
+    return InputError.coded(
+        "E-INPUT-08", "format_output() expected results, but there are none. Call inference() first."
+    )
 
 
 def _rows(output: np.ndarray) -> np.ndarray:

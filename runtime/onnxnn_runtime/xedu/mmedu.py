@@ -15,6 +15,7 @@ from onnxnn_runtime.inputs.folders import find_images
 from onnxnn_runtime.loading import load
 from onnxnn_runtime.model import Model
 
+from .basenn import no_results
 from .images import resized
 from .metadata import MMEduFile, mmedu_file
 
@@ -95,7 +96,13 @@ class MMEduTask:
         return self._result
 
     def formatted(self, lang: str) -> object:
-        """Return what `run` returned: its keys are Chinese in every language, as XEduHub's are."""
+        """Return what `run` returned: its keys are Chinese in every language, as XEduHub's are.
+
+        Raises:
+            InputError: Nothing was run yet.
+        """
+        if self._result is None:
+            raise no_results()
         return self._result
 
     def _classified(self, image: ImageLike, file: MMEduFile) -> dict[str, Any]:

@@ -301,8 +301,9 @@ def test_wrong_arguments_are_refused(tmp_path, flat, photo):
         with pytest.raises(rt.InputError, match=message):
             Workflow("basenn", **arguments)
     basenn = Workflow("basenn", name)
-    with pytest.raises(rt.InputError, match="Call inference"):
-        basenn.format_output()
+    for nothing_run in (basenn, Workflow("mmedu", mmedu_file(tmp_path / "m.onnx"))):
+        with pytest.raises(rt.InputError, match="Call inference"):
+            nothing_run.format_output()
     with pytest.raises(rt.InputError, match="img_type='jpg'"):
         basenn.inference(photo[1], img_type="jpg")
     with pytest.raises(rt.InputError, match="expected numbers"):
