@@ -44,3 +44,10 @@ def public_folder():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         yield Path(folder)
+
+
+@pytest.fixture(params=["en", "zh"])
+def language(request, monkeypatch):
+    """The language of the messages: the test runs once in each."""
+    monkeypatch.setenv("ONNXNN_LANG", request.param)
+    return request.param

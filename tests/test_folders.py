@@ -64,6 +64,7 @@ FOLDERS = {
             "generation",
             "session",
             "diffusion",
+            "unknown",
             "results",
             "similarity",
             "opening",

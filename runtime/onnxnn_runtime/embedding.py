@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Generator, Iterator, Tuple
+from typing import TYPE_CHECKING, Generator, Iterator, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -19,15 +19,35 @@ if TYPE_CHECKING:
     from .session.engine import Engine
     from .session.states import Described
 
+
+class Values(NamedTuple):
+    """What outputs of a graph are for a few inputs.
+
+    Args:
+        values: The values of each output, (N, ...).
+        names: The input of each row: a path, or "input[3]".
+        skipped: The inputs that were left out.
+    """
+
+    values: list[np.ndarray]
+    names: list[str]
+    skipped: list[Skipped]
+
+
+ValueParts = Generator[Tuple[Values, int, "int | None"], None, None]
+"""The values of a few inputs, how many inputs are done, and of how many; closed as `Parts` are."""
+
 Part = Tuple[Embeddings, int, "int | None"]
-"""The values of a few inputs, how many inputs are done, and of how many."""
+"""The vectors of a few inputs, how many inputs are done, and of how many."""
 
 Parts = Generator[Part, None, None]
 """What is closed when it is left, so that no thread reads ahead any longer."""
 
 
-def parts_of(engine: Engine, spec: InputSpec, inputs: object, output: str, options: ReadOptions) -> Parts:
-    """Yield an output's values of a few inputs at a time.
+def parts_of(
+    engine: Engine, spec: InputSpec, inputs: object, outputs: Sequence[str], options: ReadOptions
+) -> ValueParts:
+    """Yield the values of outputs for a few inputs at a time.
 
     The callers report progress: an exception of the user's function would not pass a generator as it is.
 
@@ -35,7 +55,7 @@ def parts_of(engine: Engine, spec: InputSpec, inputs: object, output: str, optio
         engine: Runs the graph.
         spec: What the model takes.
         inputs: What `find_samples` takes.
-        output: The graph's output.
+        outputs: Outputs of the graph.
         options: How inputs are read.
 
     Raises:
@@ -43,10 +63,10 @@ def parts_of(engine: Engine, spec: InputSpec, inputs: object, output: str, optio
     """
     spec = in_channel_order(spec, options.channel_order)
     done = 0
-    with closing(engine.stream(inputs, spec, output, options.errors, options.batch_size)) as stream:
+    with closing(engine.stream(inputs, spec, outputs, options.errors, options.batch_size)) as stream:
         for total, names, values, skipped in stream:
             done += len(names) + len(skipped)
-            yield Embeddings(values, names, skipped), done, total
+            yield Values(values, names, skipped), done, total
 
 
 def vectors_of(
@@ -55,13 +75,14 @@ def vectors_of(
     """Yield the vectors of a few inputs at a time, float32 (N, D).
 
     Args:
-        engine, spec, inputs, output, options: As for `parts_of`.
+        engine, spec, inputs, options: As for `parts_of`.
+        output: The output that is a vector.
         normalize: Scale each vector to length 1.
     """
-    with closing(parts_of(engine, spec, inputs, output, options)) as parts:
+    with closing(parts_of(engine, spec, inputs, [output], options)) as parts:
         for part, done, total in parts:
             size = vector_size(engine, output) if not part.names else -1
-            vectors: np.ndarray = part.vectors.reshape(len(part.names), size).astype(np.float32, copy=False)
+            vectors: np.ndarray = part.values[0].reshape(len(part.names), size).astype(np.float32, copy=False)
             if normalize:
                 length = np.linalg.norm(vectors, axis=1, keepdims=True)
                 vectors = vectors / np.where(length == 0, 1, length)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from itertools import repeat
 from typing import TYPE_CHECKING, Callable, Iterable, Iterator, Mapping, Tuple, overload
 
 import numpy as np
@@ -231,13 +232,17 @@ class Model(Opened):
         return sampling.interpolate_images(self._engine.denoiser(), spec, first, second, asked, preprocess)
 
     @takes_by_name(ReadOptions)
-    def predict(self, inputs: object, k: int = 1, **options: Unpack[Reading]) -> Predictions:
+    def predict(
+        self, inputs: object, k: int = 1, *, unknown: bool = False, **options: Unpack[Reading]
+    ) -> Predictions:
         """Classify inputs, or compute their values.
 
         Args:
             inputs: Images as path, folder, bytes, PIL image or array; a CSV file, rows or an
                 array; sequences; or a list of those (see `find_samples`).
             k: How many of the best classes stand in `Prediction.top`.
+            unknown: Whether an input that is like none of the training has the label "unknown". The file says
+                by what: it was exported with `unknown=True`.
             errors: "raise" stops at a broken input; "skip" leaves it out, with a warning that names it, and
                 lists it in `Predictions.skipped`.
             batch_size, progress, channel_order: See `onnxnn_runtime.inputs.options.ReadOptions`.
@@ -247,7 +252,8 @@ class Model(Opened):
             steps are classified it holds lists.
 
         Raises:
-            CardError: The file has no card, or its output is no class and no value.
+            CardError: The file has no card, or its output is no class and no value; or `unknown` is asked of
+                a file without reference vectors.
             InputError: An input does not match the model, or is broken and `errors` is "raise".
         """
         asked = ReadOptions(**options)
@@ -255,12 +261,14 @@ class Model(Opened):
         check_predicts(card, self.name)
         check_integer("k", k)
         result = Predictions()
-        output = next(iter(self.outputs))
-        with closing(parts_of(self._engine, card.input, inputs, output, asked)) as parts:
+        references = self.references if unknown else None
+        outputs = [next(iter(self.outputs)), *([] if references is None else [self._vector_output()])]
+        with closing(parts_of(self._engine, card.input, inputs, outputs, asked)) as parts:
             for part, done, total in parts:
                 result.skipped.extend(part.skipped)
-                for name, scores in zip(part.names, part.vectors):
-                    result.append(prediction(card, name, scores, k))
+                distances = repeat(None) if references is None else references.distances(part.values[1])
+                for name, scores, distance in zip(part.names, part.values[0], distances):
+                    result.append(prediction(card, name, scores, k, distance))
                 asked.report(done, total)
         warn_of(result.skipped)
         return result
@@ -323,7 +331,7 @@ class Model(Opened):
         Args:
             frames: Yields one frame after the other: arrays, PIL images, bytes of a file, or other inputs.
             drop, k, normalize, call: See `onnxnn_runtime.inputs.options.StreamOptions`.
-            errors, channel_order: See `onnxnn_runtime.inputs.options.StreamOptions`.
+            errors, channel_order, unknown: See `onnxnn_runtime.inputs.options.StreamOptions`.
 
         Returns:
             Yields a `FrameResult` for each frame that was not dropped.

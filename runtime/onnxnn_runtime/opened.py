@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .card.kind import ModelKind
     from .session.engine import Engine
     from .session.onnxfile import FileFacts
+    from .unknown import References
 
 
 class Opened:
@@ -30,6 +31,7 @@ class Opened:
         self.facts = facts
         self.card = card
         self._engine = engine
+        self._references: References | None = None
 
     @property
     def device(self) -> str:
@@ -87,6 +89,19 @@ class Opened:
             CardError: The file has no card.
         """
         return self._require_card("input_spec").input
+
+    @property
+    def references(self) -> References:
+        """The reference vectors by which the model detects unknown inputs, see `onnxnn_runtime.unknown`.
+
+        Raises:
+            CardError: It has none.
+        """
+        if self._references is None:
+            from .unknown import references_of  # here, because few models have any
+
+            self._references = references_of(self.card, self.name)
+        return self._references
 
     def _require_card(self, what: str) -> ModelCard:
         return require_card(self.card, self.name, what)

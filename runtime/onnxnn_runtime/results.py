@@ -11,7 +11,7 @@ from onnxnn_runtime.messages.shapes import shape_text
 
 from .api.calls import checked_class
 from .card.card import ModelCard
-from .card.labels import best_classes, label_of
+from .card.labels import UNKNOWN, best_classes, label_of
 from .card.words import kind_name
 from .errors import CardError
 from .inputs.folders import Skipped
@@ -41,6 +41,9 @@ class Prediction:
         scores: The model's output for this input, float32.
         score_kind: What `score` and `top` hold: "probability", or "raw score", a number of any size, where
             the model was trained without softmax or sigmoid.
+        distance: With `unknown=True` how far the input is from the training samples, in thresholds from 0:
+            above 1 `label` is "unknown" and `index` None, while `score` and `top` stay those of the classes
+            that are nearest; else None. See `onnxnn_runtime.unknown`.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Prediction:
     values: Mapping[str, float]
     scores: np.ndarray
     score_kind: str = "probability"
+    distance: float | None = None
 
 
 @checked_class(RESULTS_ATTRIBUTES)
@@ -107,7 +111,9 @@ def _shown(each: Prediction) -> tuple[object, object]:
     return each.label, each.score
 
 
-def prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Prediction:
+def prediction(
+    card: ModelCard, name: str, scores: np.ndarray, k: int, distance: float | None = None
+) -> Prediction:
     """Return what a model's output for one input means.
 
     Args:
@@ -115,6 +121,8 @@ def prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Predic
         name: The input.
         scores: float32, the output.
         k: How many classes to name.
+        distance: How far it is from the training samples, in thresholds: above 1 it is unknown; None where
+            that was not asked for.
     """
     flat, kind = scores.reshape(-1), card.output.scores
     if card.output.kind == "values":
@@ -135,7 +143,9 @@ def prediction(card: ModelCard, name: str, scores: np.ndarray, k: int) -> Predic
         )
     best = best_classes(card.output, flat, k)
     top = tuple((label_of(card.output.classes, i), score) for i, score in best)
-    return Prediction(name, top[0][0], top[0][1], best[0][0], top, {}, scores, kind)
+    if distance is None or distance <= 1:
+        return Prediction(name, top[0][0], top[0][1], best[0][0], top, {}, scores, kind, distance)
+    return Prediction(name, UNKNOWN, top[0][1], None, top, {}, scores, kind, distance)
 
 
 def check_predicts(card: ModelCard, name: str) -> None:

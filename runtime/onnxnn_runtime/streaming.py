@@ -20,7 +20,7 @@ import numpy as np
 from .api.calls import checked_class
 from .card.card import InputSpec, ModelCard
 from .card.kind import ModelKind
-from .embedding import Parts, parts_of, vector_output, vectors_of
+from .embedding import parts_of, vector_output, vectors_of
 from .errors import InputError
 from .inputs.options import ReadOptions, StreamOptions
 from .inputs.reading import Sample, in_channel_order
@@ -29,6 +29,7 @@ from .messages.shapes import shape_text
 from .messages.shorten import shortened
 from .results import Prediction, check_predicts, prediction
 from .session.forks import generation
+from .unknown import References, references_of
 
 if TYPE_CHECKING:
     from .session.engine import Engine
@@ -269,11 +270,14 @@ class _Answers:
         self._spec = in_channel_order(card.input, options.channel_order)
         self._options = options
         self._reading = ReadOptions(errors=options.errors, batch_size=1)
-        self._vector = None
+        self._vector: str | None = None
+        self._references: References | None = None
         if options.call == "embed" or (options.call is None and ModelKind(card).call == "embed"):
             self._vector = vector_output(card, engine.outputs, name)
-        else:
-            check_predicts(card, name)
+            return
+        check_predicts(card, name)
+        if options.unknown:
+            self._references = references_of(card, name)
 
     def __call__(self, taken: _Taken) -> _Answer | None:
         """Return what the model says about a frame; None where it is broken and left out.
@@ -287,20 +291,27 @@ class _Answers:
             if self._options.errors == "raise":
                 raise
             return None
-        with closing(self._parts(sample)) as parts:
+        if self._vector is None:
+            return self._predicted(sample)
+        parts = vectors_of(
+            self._engine, self._spec, sample, self._vector, self._options.normalize, self._reading
+        )
+        with closing(parts):
+            found = next(parts)[0]
+        return None if found.skipped else (None, found.vectors[0])
+
+    def _predicted(self, sample: Sample) -> _Answer | None:
+        engine, references = self._engine, self._references
+        outputs = [next(iter(engine.outputs))]
+        if references is not None:
+            outputs.append(vector_output(self._card, engine.outputs, sample.name))
+        with closing(parts_of(engine, self._spec, sample, outputs, self._reading)) as parts:
             found = next(parts)[0]
         if found.skipped:
             return None
-        values = found.vectors[0]
-        if self._vector is not None:
-            return None, values
-        return prediction(self._card, sample.name, values, self._options.k), None
-
-    def _parts(self, sample: Sample) -> Parts:
-        engine, spec = self._engine, self._spec
-        if self._vector is None:
-            return parts_of(engine, spec, sample, next(iter(engine.outputs)), self._reading)
-        return vectors_of(engine, spec, sample, self._vector, self._options.normalize, self._reading)
+        distance = None if references is None else references.distances(found.values[1])[0]
+        answer = prediction(self._card, sample.name, found.values[0][0], self._options.k, distance)
+        return answer, None
 
     def _sample(self, taken: _Taken) -> Sample:
         name = f"frame[{taken.index}]"

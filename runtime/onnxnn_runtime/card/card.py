@@ -8,15 +8,15 @@ strict, so that a damaged or newer card is noticed instead of half understood.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Mapping, Union
 
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import CardError
 from onnxnn_runtime.messages.shorten import printable, shortened
 
+from .checks import check_states, check_vocabulary
 from .fields import (
     Fields,
     check_count,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from .diffusion import DiffusionSpec
     from .quantization import QuantizationSpec
+    from .unknown import UnknownSpec
 
     class LayerEntry(TypedDict):
         """A layer as the card holds it."""
@@ -154,6 +155,7 @@ class ModelCard:
         note: Anything the author wants to say.
         diffusion: For diffusion models: their schedule and images; else None, and absent in the text.
         quantization: For a file of INT8: how it was made, and what that cost; else None, and absent.
+        unknown: How it detects inputs that are like none of its training; else None, and absent.
 
     Raises:
         CardError: A value is not one of those listed, or the input's tokens or states are not named once.
@@ -169,6 +171,7 @@ class ModelCard:
     note: str = ""
     diffusion: DiffusionSpec | None = None
     quantization: QuantizationSpec | None = None
+    unknown: UnknownSpec | None = None
 
     def __post_init__(self) -> None:
         one_of("task", self.task, TASKS)
@@ -176,8 +179,16 @@ class ModelCard:
         one_of("output.kind", self.output.kind, OUTPUT_KINDS)
         one_of("output.scores", self.output.scores, SCORES)
         one_of("input.dtype", self.input.dtype, INPUT_DTYPES)
-        _check_vocabulary(self.input)
-        _check_states(self.input.states)
+        check_vocabulary(self.input)
+        check_states(self.input.states)
+        if self.unknown is not None and self.unknown.size != self.output.embedding:
+            raise CardError.coded(
+                "E-CARD-02",
+                "card: 'unknown.size': expected {size}, the length of its feature vector, got {got}. Export "
+                "the model again.",
+                size=self.output.embedding,
+                got=self.unknown.size,
+            )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -206,8 +217,9 @@ class ModelCard:
             del data["diffusion"]
         elif not self.diffusion.class_counts:
             del data["diffusion"]["class_counts"]
-        if self.quantization is None:
-            del data["quantization"]
+        for name in ("quantization", "unknown"):
+            if data[name] is None:
+                del data[name]
         try:
             return json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -261,6 +273,7 @@ class ModelCard:
             note=fields.take("note", str),
             diffusion=_diffusion(fields) if "diffusion" in data else None,
             quantization=_quantization(fields) if "quantization" in data else None,
+            unknown=_unknown(fields) if "unknown" in data else None,
         )
         fields.done()
         return card
@@ -276,6 +289,12 @@ def _quantization(fields: Fields) -> QuantizationSpec:
     from .quantization import read_quantization  # here, likewise
 
     return read_quantization(fields.take("quantization", dict))
+
+
+def _unknown(fields: Fields) -> UnknownSpec:
+    from .unknown import read_unknown  # here, likewise
+
+    return read_unknown(fields.take("unknown", dict))
 
 
 def _input(data: dict[str, object]) -> InputSpec:
@@ -312,42 +331,6 @@ def _input(data: dict[str, object]) -> InputSpec:
             value=shortened(spec.min_sizes),
         )
     return spec
-
-
-def _check_vocabulary(spec: InputSpec) -> None:
-    if spec.vocabulary is None:
-        return
-    size = len(spec.vocabulary)
-    left = set(range(size))
-    for token, number in spec.vocabulary.items():
-        if number not in left:
-            raise CardError.coded(
-                "E-CARD-02",
-                "card: 'input.vocabulary': expected the ids 0..{last}, each once, got {id} for {token}.",
-                last=size - 1,
-                id=shortened(number),
-                token=shortened(token),
-            )
-        left.remove(number)
-    if spec.num_tokens is not None and size > spec.num_tokens:
-        raise CardError.coded(
-            "E-CARD-02",
-            "card: 'input.vocabulary': expected at most as many tokens as 'input.num_tokens' ({most}), "
-            "got {size}.",
-            most=spec.num_tokens,
-            size=size,
-        )
-
-
-def _check_states(states: Sequence[StateSpec]) -> None:
-    for names in ([state.name for state in states], [state.next for state in states]):
-        twice = [name for name, count in Counter(names).items() if count > 1]
-        if twice:
-            raise CardError.coded(
-                "E-CARD-02",
-                "card: 'input.states': expected each name once, got {name} twice.",
-                name=shortened(twice[0]),
-            )
 
 
 def _state(entry: object) -> StateSpec:

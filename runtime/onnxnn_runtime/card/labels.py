@@ -14,6 +14,9 @@ from .card import OutputSpec
 THRESHOLD = 0.5
 """A binary network's score from which on the second class is meant: score >= THRESHOLD."""
 
+UNKNOWN = "unknown"
+"""The label of an input that is like none of the training, in every language."""
+
 
 def readable(name: str) -> str | int:
     """Return a class name as results print it: an integer where the text is exactly that integer.

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         call: str | None
         errors: str
         channel_order: str | None
+        unknown: bool
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class StreamOptions:
         errors: "raise" stops at a broken frame; "skip" leaves it out and counts it.
         channel_order: "rgb", or "bgr" where frames hold blue first, as OpenCV's do; None takes what the card
             says.
+        unknown: Whether a frame that is like none of the training has the label "unknown".
 
     Raises:
         InputError: `drop`, `k`, `call` or `errors` is none of these.
@@ -97,6 +99,7 @@ class StreamOptions:
     call: str | None = None
     errors: str = "raise"
     channel_order: str | None = None
+    unknown: bool = False
 
     def __post_init__(self) -> None:
         _check_errors(self.errors)

@@ -30,7 +30,7 @@ from .feeds import as_samples, check_divisor, check_feed
 from .fixed_batch import any_batch, in_parts
 from .forks import generation
 from .onnxfile import FileFacts
-from .pipeline import Batch, batch_sizes, default_batch_size, in_chunks, read_chunk
+from .pipeline import Batch, batch_sizes, default_batch_size, in_chunks, no_values, read_chunk
 from .promises import Promises
 from .resources import FEW, Resources
 from .session import Share, TimeLimitError
@@ -268,17 +268,17 @@ class Engine:
         return {**feeds, **zeros}
 
     def stream(
-        self, source: object, spec: InputSpec, output: str, errors: str, batch_size: int | None
-    ) -> Generator[tuple[int | None, list[str], np.ndarray, list[Skipped]], None, None]:
+        self, source: object, spec: InputSpec, outputs: Sequence[str], errors: str, batch_size: int | None
+    ) -> Generator[tuple[int | None, list[str], list[np.ndarray], list[Skipped]], None, None]:
         """Read inputs and run the graph on them, in order and in bounded memory.
 
         Args:
             source, spec, errors: As for `onnxnn_runtime.session.pipeline.batches`.
-            output: The output to return.
+            outputs: The outputs to return.
             batch_size: Inputs that run together; None follows the device, see `default_batch_size`.
 
         Yields:
-            (number of inputs or None, names, one output's values, what was left out).
+            (number of inputs or None, names, the values of each output, what was left out).
         """
         if len(self.arrays) != 1:
             inputs = printable(", ".join(self.arrays), 200)
@@ -304,12 +304,12 @@ class Engine:
         session = self._for_many() if len(first) == _MANY else self._session
         shared = session is self._session
         everything = itertools.chain(first, iterator)
-        with closing(self._work(session, shared, everything, spec, output, errors, batch_size)) as done:
+        with closing(self._work(session, shared, everything, spec, outputs, errors, batch_size)) as done:
             for names, values, broken in done:
                 yield total, names, values, skipped + broken
                 skipped = []
         if skipped:
-            yield total, [], np.zeros((0, 0), np.float32), skipped
+            yield total, [], no_values(outputs), skipped
 
     def _work(
         self,
@@ -317,15 +317,15 @@ class Engine:
         shared: bool,
         samples: Iterable[Sample],
         spec: InputSpec,
-        output: str,
+        outputs: Sequence[str],
         errors: str,
         batch_size: int,
-    ) -> Generator[tuple[list[str], np.ndarray, list[Skipped]], None, None]:
-        def infer(batch: Batch) -> tuple[list[str], np.ndarray]:
+    ) -> Generator[tuple[list[str], list[np.ndarray], list[Skipped]], None, None]:
+        def infer(batch: Batch) -> tuple[list[str], list[np.ndarray]]:
             sizes = batch_sizes(len(batch.array), batch_size, spec)
-            return batch.names, self._in_batches(session, self.arrays[0], batch.array, output, sizes)
+            return batch.names, self._in_batches(session, self.arrays[0], batch.array, outputs, sizes)
 
-        def work(chunk: list[Sample]) -> tuple[Iterable[tuple[list[str], np.ndarray]], list[Skipped]]:
+        def work(chunk: list[Sample]) -> tuple[Iterable[tuple[list[str], list[np.ndarray]]], list[Skipped]]:
             read, broken = read_chunk(chunk, spec, errors)
             results = map(infer, read)  # a shared session runs them one by one, when they are asked for
             return results if shared else list(results), broken
@@ -337,22 +337,22 @@ class Engine:
                     yield names, values, broken
                     broken = []
                 if broken:
-                    yield [], np.zeros((0, 0), np.float32), broken
+                    yield [], no_values(outputs), broken
 
     def _in_batches(
-        self, session: Session, feed: str, array: np.ndarray, output: str, sizes: Sequence[int]
-    ) -> np.ndarray:
+        self, session: Session, feed: str, array: np.ndarray, outputs: Sequence[str], sizes: Sequence[int]
+    ) -> list[np.ndarray]:
         """Run samples in batches of these sizes; a graph of a fixed batch takes its own number at once."""
 
         def infer(part: dict[str, np.ndarray]) -> list[np.ndarray]:
             samples = as_samples(self._name, feed, part[feed], *self.inputs[feed])
-            return self._checked(session, self._with_states({feed: samples}), [output], len(samples))
+            return self._checked(session, self._with_states({feed: samples}), outputs, len(samples))
 
         if self._fixed_batch:
-            return in_parts({feed: array}, self._fixed_batch, infer)[0]
+            return in_parts({feed: array}, self._fixed_batch, infer)
         starts = list(itertools.accumulate(sizes))[:-1]
-        results = [infer({feed: part})[0] for part in np.split(array, starts)]
-        return results[0] if len(results) == 1 else np.concatenate(results)
+        results = [infer({feed: part}) for part in np.split(array, starts)]
+        return results[0] if len(results) == 1 else [np.concatenate(values) for values in zip(*results)]
 
     def _for_many(self) -> Session:
         """Return the session that several threads run at once, or the first one where it is as good."""

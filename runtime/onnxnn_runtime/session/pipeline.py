@@ -9,7 +9,7 @@ import itertools
 from collections import deque
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Generator, Iterable, Iterator, TypeVar
+from typing import TYPE_CHECKING, Callable, Generator, Iterable, Iterator, Sequence, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -126,6 +126,11 @@ def batch_sizes(count: int, most: int, spec: InputSpec) -> list[int]:
 
 def _is_large(spec: InputSpec) -> bool:
     return spec.kind in ("image", "array")
+
+
+def no_values(outputs: Sequence[str]) -> list[np.ndarray]:
+    """Return the values of outputs for no input at all."""
+    return [np.zeros((0, 0), np.float32) for _ in outputs]
 
 
 def read_chunk(chunk: Iterable[Sample], spec: InputSpec, errors: str) -> tuple[list[Batch], list[Skipped]]:
