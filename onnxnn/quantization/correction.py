@@ -14,7 +14,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 from .running import Feeds
-from .selection import Selection, groups_of
+from .selection import Selection, groups_of, output_axis
 from .statistics import channel_means
 
 Array = np.ndarray[Any, Any]
@@ -84,8 +84,7 @@ def _rounding_error(
     if whole is None or scale is None or name not in tensors:
         return None
     weights = numpy_helper.to_array(tensors[name]).astype(np.float64)
-    is_flat = node.op_type == "Gemm" and not _is_transposed(node)
-    axes = (1, 0) if is_flat else tuple(range(weights.ndim))
+    axes = (1, 0) if output_axis(node) else tuple(range(weights.ndim))
     weights = weights.transpose(axes)
     levels = numpy_helper.to_array(whole).astype(np.float64).transpose(axes)
     steps = np.reshape(numpy_helper.to_array(scale), (-1, *(1,) * (weights.ndim - 1)))
@@ -98,10 +97,6 @@ def _shift(node: NodeProto, error: Array, mean: Array) -> Array:
     groups = groups_of(node) if node.op_type == "Conv" else 1
     parts = sums.reshape(groups, len(sums) // groups, -1)
     return np.asarray(np.einsum("goi,gi->go", parts, mean.reshape(groups, -1)).reshape(-1))
-
-
-def _is_transposed(node: NodeProto) -> bool:
-    return any(each.name == "transB" and each.i for each in node.attribute)
 
 
 def _rank(model: ModelProto, node: NodeProto) -> int:

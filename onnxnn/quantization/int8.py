@@ -23,6 +23,7 @@ from onnx import ModelProto
 from .processor import IntegerTypes
 from .ranges import closest_range
 from .selection import TYPES, Selection, is_depthwise
+from .zeros import keep_biases, with_ranges
 
 if TYPE_CHECKING:
     from onnxruntime.quantization.calibrate import TensorsData
@@ -63,10 +64,12 @@ def measure_ranges(model: ModelProto, method: str, feeds: Iterable[dict[str, Arr
         for feed in feeds:
             calibrator.collect_data(_Once(feed))
         if method != "mse":
-            return calibrator.compute_data()
-    histograms = calibrator.collector.histogram_dict
-    found = {name: closest_range(*each[:4]) for name, each in histograms.items()}
-    return TensorsData(CalibrationMethod.MinMax, found)
+            ranges = calibrator.compute_data()
+            found = {name: ranges[name].range_value for name in ranges.keys()}  # noqa: SIM118, it is no dict
+        else:
+            histograms = calibrator.collector.histogram_dict
+            found = {name: closest_range(*each[:4]) for name, each in histograms.items()}
+    return TensorsData(CalibrationMethod.MinMax, with_ranges(found))
 
 
 def quantized(
@@ -106,6 +109,7 @@ def quantized(
         )
         quantizer.quantize_model()
     found: ModelProto = quantizer.model.model
+    keep_biases(found, model, selection)
     return _as_before(found, model)
 
 

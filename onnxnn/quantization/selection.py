@@ -57,6 +57,13 @@ def groups_of(node: NodeProto) -> int:
     return next((int(each.i) for each in node.attribute if each.name == "group"), 1)
 
 
+def output_axis(node: NodeProto) -> int:
+    """Return along which axis of its weights the outputs of a convolution, Gemm or MatMul lie."""
+    if node.op_type == "Conv":
+        return 0
+    return 0 if any(each.name == "transB" and each.i for each in node.attribute) else 1
+
+
 def name_nodes(graph: GraphProto) -> None:
     """Give every node without a name, or with one that occurs twice, a name of its own."""
     names: set[str] = set()
