@@ -72,7 +72,11 @@ def quantize(asked: Quantizing) -> None:
         raise typer.BadParameter(
             gettext("expected --data DATA, samples that calibrate; --fp16 does without.")
         )
-    report = need_onnxnn("quantize", "onnxnn.quantization.quantizer").quantize(
+    from onnxnn_runtime.outputs.output_files import check_output
+
+    quantizer = need_onnxnn("quantize", "onnxnn.quantization.quantizer")
+    check_output(asked.out, "ONNX", (asked.file, asked.data, asked.held_out), asked.force, "--force")
+    report = quantizer.quantize(
         asked.file,
         asked.data,
         asked.out,

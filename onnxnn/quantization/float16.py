@@ -114,8 +114,8 @@ def float16_candidate(model: ModelProto, in_float: Collection[str] = ()) -> Floa
     if not scope.layers:
         raise ExportError.coded(
             "E-QUANT-01",
-            "expected a layer whose weights float16 holds (up to {most:g}), got none: there is nothing to "
-            "make smaller. Keep the float file.",
+            "expected a layer that float16 makes smaller, got none: weights above {most:g}, and the last "
+            "layers of values, stay in float32. Keep the float file.",
             most=float(np.finfo(np.float16).max),
         )
     _drop_unread(found.graph)

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 from onnx import ModelProto
+from onnxnn_runtime.errors import OnnxnnError, OutputError
+from onnxnn_runtime.messages.system import system_reason
 
 from .processor import IntegerTypes
 from .ranges import closest_range
@@ -51,7 +53,7 @@ def measure_ranges(model: ModelProto, method: str, feeds: Iterable[dict[str, Arr
         "percentile": CalibrationMethod.Percentile,
         "mse": CalibrationMethod.Percentile,  # whose histograms it takes
     }
-    with tempfile.TemporaryDirectory(prefix="onnxnn") as folder, _quiet():
+    with _temporary_folder() as folder, _quiet():
         path = os.path.join(folder, "float.onnx")
         onnx.save(model, path)
         calibrator = create_calibrator(
@@ -140,6 +142,27 @@ class _Once:
 
     def get_next(self) -> dict[str, Array] | None:
         return self._left.pop() if self._left else None
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[str]:
+    """Yield a folder for the files of ONNX Runtime's tools, which is removed afterwards.
+
+    Raises:
+        OutputError: There is no space in it, or no folder for it.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="onnxnn") as folder:
+            yield folder
+    except OnnxnnError:
+        raise  # of a sample that cannot be read
+    except OSError as error:
+        raise OutputError.coded(
+            "E-OUTPUT-01",
+            "cannot write into the folder for temporary files: {reason}. Free space there, or have the "
+            "environment variable TMPDIR (Windows: TEMP) name another folder.",
+            reason=system_reason(error),
+        ) from error
 
 
 @contextmanager

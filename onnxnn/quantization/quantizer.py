@@ -16,9 +16,11 @@ from onnxnn_runtime.api.calls import checked, checked_class
 from onnxnn_runtime.card.card import METADATA_KEY
 from onnxnn_runtime.card.quantization import QuantizationSpec
 from onnxnn_runtime.card.words import figures_text, held_out_text, made_up_text
-from onnxnn_runtime.errors import DataError, ExportError
+from onnxnn_runtime.errors import DataError, ExportError, InputError
 from onnxnn_runtime.files.access import write_atomically
+from onnxnn_runtime.files.paths import path_text
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 
 from .candidate import Candidate, Trial, Way, best_candidate
@@ -122,9 +124,15 @@ def quantize(
         OutputError: The file cannot be written.
     """
     options = QuantizeOptions(precision, target, method, num_calibration, max_drop, auto, seed)
+    if not isinstance(file, str | os.PathLike):
+        raise InputError.coded(
+            "E-CALL-03",
+            "quantize({file}): expected the path of an .onnx file, which `export` wrote.",
+            file=shortened(file),
+        )
     check_output(out, "ONNX", [file, data, held_out], force)
     made = make_smaller(
-        open_float_file(file, os.fspath(file), options), Given(data, labels, held_out), options
+        open_float_file(file, path_text(file), options), Given(data, labels, held_out), options
     )
     path = write_atomically(out, lambda written: written.write(made.data))
     return made.report(path)
@@ -182,7 +190,7 @@ def make_smaller(source: FloatFile, given: Given, options: QuantizeOptions) -> M
     name_nodes(source.proto.graph)
     if options.precision == "fp16" and given.data is None:
         return _made_without_samples(source, options)
-    measure = measure_for(source.model.kind, source.name)
+    measure = measure_for(source.model.kind, source.name, options.precision)
     if given.data is None:
         raise DataError.coded(
             "E-DATA-12",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from onnxnn_runtime.files.paths import expanded
 from onnxnn_runtime.inputs.folders import Skipped
 from onnxnn_runtime.inputs.reading import Sample
 from onnxnn_runtime.inputs.samples import find_samples
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.session.pipeline import read_chunk
 
 from .options import MIN_SAMPLES
@@ -87,23 +88,51 @@ def read_samples(data: object, card: ModelCard, labels: Sequence[object] | None 
         )
     if labels is None:
         return Samples(card.input, found, _labels_of(data, found, card))
-    if len(labels) != len(found):
+    return Samples(card.input, found, _given(labels, len(found), card))
+
+
+def _given(labels: object, count: int, card: ModelCard) -> Array:
+    """Return the labels that a user gave.
+
+    Raises:
+        DataError: They are none of this model, or not one for each sample.
+    """
+    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
+        raise DataError.coded(
+            "E-DATA-05",
+            "labels={labels}: expected a list or an array with the label of each sample. Leave labels out to "
+            "take those of the folder.",
+            labels=shortened(labels),
+        )
+    given = list(labels)
+    if len(given) != count:
         raise DataError.coded(
             "E-DATA-06",
             "labels: expected one for each sample ({samples}), got {count}. Leave labels out to take those "
             "of the folder.",
-            samples=len(found),
-            count=len(labels),
+            samples=count,
+            count=len(given),
         )
-    given = _numbers(list(labels), card)
-    if given is None:
+    found = _numbers(given, card)
+    width = card.output.shape[-1]
+    if card.output.kind != "values":
+        if found is not None:
+            return found
         raise DataError.coded(
             "E-DATA-05",
-            "labels: expected classes of the network ({known}) or their indices, or its values. Rename the "
-            "others, or leave their samples out.",
+            "labels: expected classes of the network ({known}) or their indices. Rename the others, or leave "
+            "their samples out.",
             known=", ".join(card.output.classes[:20]),
         )
-    return Samples(card.input, found, given)
+    if found is None or (len(card.output.shape) == 2 and found.shape[1] != width):
+        raise DataError.coded(
+            "E-DATA-05",
+            "labels: expected the targets of the network, finite numbers (samples, {width}), got {first} for "
+            "the first sample. Give one row for each sample.",
+            width=width,
+            first=shortened(given[0]),
+        )
+    return found
 
 
 def _labels_of(data: object, found: Sequence[Sample], card: ModelCard) -> Array | None:
@@ -122,10 +151,7 @@ def _folder_labels(root: str, found: Sequence[Sample], card: ModelCard) -> Array
     parts = [os.path.relpath(sample.name, root).split(os.sep) for sample in found]
     if any(len(each) < 2 for each in parts) or len({each[0] for each in parts}) < 2:
         return None
-    names = [each[0] for each in parts]
-    if card.output.kind == "embedding" and not card.output.classes:
-        return np.unique(names, return_inverse=True)[1].astype(np.int64)
-    return _numbers(names, card)
+    return _numbers([each[0] for each in parts], card)
 
 
 def _column(path: str, count: int, card: ModelCard) -> Array | None:
@@ -162,16 +188,14 @@ def _numbers(labels: Sequence[object], card: ModelCard) -> Array | None:
         except (TypeError, ValueError):
             return None
         return values.reshape(len(labels), -1) if np.isfinite(values).all() else None
+    texts = [str(label) for label in labels]
+    if card.output.kind == "embedding":  # vectors are compared with each other, of any classes
+        return np.unique(texts, return_inverse=True)[1].astype(np.int64)
     classes = card.output.classes
     places = {folded(name): i for i, name in reversed(list(enumerate(classes)))}
     places.update({name: i for i, name in enumerate(classes)})
-    numbers = []
-    for label in labels:
-        text = str(label)
-        place = places.get(text, places.get(folded(text)))
-        if place is None and text.isdecimal() and (int(text) < len(classes) or not classes):
-            place = int(text)
-        if place is None:
-            return None
-        numbers.append(place)
-    return np.array(numbers, np.int64)
+    numbers = [places.get(text, places.get(folded(text))) for text in texts]
+    if not any(name.isdecimal() for name in classes) and all(text.isdecimal() for text in texts):
+        # Indices, where no name is a number: of classes that are named 1, 2 and 10 "1" is the first one.
+        numbers = [number if number < len(classes) or not classes else None for number in map(int, texts)]
+    return None if None in numbers else np.array(numbers, np.int64)

@@ -10,8 +10,7 @@ import onnx
 import onnxnn_runtime as rt
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
 from onnxnn_runtime import Model, ModelCard
-from onnxnn_runtime.errors import ExportError
-from onnxnn_runtime.opening import require_card
+from onnxnn_runtime.errors import CardError, ExportError
 from onnxnn_runtime.session.onnxfile import ModelFile
 
 from onnxnn.export.options import target_named
@@ -95,9 +94,15 @@ def open_float_file(file: str | os.PathLike[str] | bytes, name: str, options: Qu
             name=name,
             precision=precision,
         )
-    card = require_card(model.card, name, "quantize")
+    if model.card is None:
+        raise CardError.coded(
+            "E-CARD-01",
+            "{name}: expected a file with an onnxnn card in its metadata, which says how samples are read "
+            "and compared, got one without. Quantise a file that `onnxnn export` wrote.",
+            name=name,
+        )
     _check_form(proto, name, options)
-    return FloatFile(name, model, card, proto, len(content))
+    return FloatFile(name, model, model.card, proto, len(content))
 
 
 def small_precision(graph: GraphProto) -> str:

@@ -23,8 +23,14 @@ _MOST_AXES = 32
 """Axes of an array that every version of NumPy can hold."""
 
 
-def made_up_inputs(model: Model, batch: int) -> dict[str, Any]:
-    """Return made-up inputs that the model takes; the first sample is the same in every batch."""
+def made_up_inputs(model: Model, batch: int, first: int = 0) -> dict[str, Any]:
+    """Return made-up inputs that the model takes; the first sample is the same in every batch.
+
+    Args:
+        model: What they are for.
+        batch: How many samples; a graph with a fixed batch takes its own number.
+        first: The number of the first sample, so that several batches differ.
+    """
     spec = None if model.card is None else model.card.input
     feeds = {}
     num_integers = model.kind.num_integers
@@ -51,7 +57,7 @@ def made_up_inputs(model: Model, batch: int) -> dict[str, Any]:
                 number=count,
             )
         samples: list[Any] = []
-        for seed in range(count):
+        for seed in range(first, first + count):
             draw = np.random.RandomState(seed)
             if dtype == "uint8":
                 samples.append(draw.randint(0, 256, sizes))

@@ -111,3 +111,12 @@ def test_export_of_integers_without_samples(onnxnn, exported, tmp_path):
     assert done.returncode == 1
     assert "Give calibration= (--calibration)" in done.stderr
     assert not (tmp_path / "a.onnx").exists()
+
+
+def test_what_is_not_replaced_names_the_option_of_the_command(onnxnn, exported):
+    file, images = str(exported / "cnn.onnx"), str(exported / "images")
+    for out in (file, "a.png"):
+        done = onnxnn("quantize", file, "--data", images, "-o", out)
+        assert done.returncode == 1
+        assert "--force" in done.stderr
+        assert "force=True" not in done.stderr

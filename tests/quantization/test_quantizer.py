@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +12,10 @@ import onnx
 import pytest
 from onnxnn_runtime import CardError, DataError, ExportError, InputError, ModelCard, load
 from onnxnn_runtime.card.card import METADATA_KEY
+from onnxnn_runtime.errors import MissingInputError, OutputError
 
-from onnxnn.datasets import write_class_folders
+from onnxnn.datasets import Digits, write_class_folders
+from onnxnn.quantization import candidate, int8
 from onnxnn.quantization.quantizer import quantize
 
 
@@ -116,7 +120,7 @@ def test_a_file_without_a_card_is_refused(classifier, held_out, tmp_path):
     bare.ClearField("metadata_props")
     bare.metadata_props.extend(kept)
     onnx.save(bare, tmp_path / "bare.onnx")
-    with pytest.raises(CardError, match="no onnxnn card"):
+    with pytest.raises(CardError, match="expected a file with an onnxnn card"):
         quantize(tmp_path / "bare.onnx", held_out.images, tmp_path / "a.onnx")
 
 
@@ -154,6 +158,39 @@ def test_samples_of_the_wrong_kind(classifier, tmp_path):
 def test_wrong_options(classifier, held_out, tmp_path, options, said):
     with pytest.raises((ExportError, DataError, InputError), match=said):
         quantize(classifier, held_out.images[:30], tmp_path / "a.onnx", **options)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("file", [None, 3, b"onnx", [1]])
+def test_what_is_no_path_is_refused(held_out, tmp_path, file):
+    with pytest.raises(InputError, match=r"expected the path of an .onnx file, which `export` wrote"):
+        quantize(file, held_out.images, tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize("method", ["mse", "minmax"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_folder_for_temporary_files(classifier, held_out, tmp_path, monkeypatch, method, number):
+    def save(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(onnx, "save", save)
+    with pytest.raises(OutputError, match=f"folder for temporary files: {os.strerror(number)}. Free space"):
+        quantize(classifier, held_out.images[:40], tmp_path / "a.onnx", method=method)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_sample_that_vanishes_while_it_calibrates(classifier, held_out, tmp_path, monkeypatch):
+    """Its error is not taken for one of the temporary files."""
+    write_class_folders(Digits(held_out.images[:40], held_out.labels[:40]), tmp_path / "images")
+    real = int8.measure_ranges
+
+    def measured(model, method, feeds):
+        shutil.rmtree(tmp_path / "images")
+        return real(model, method, feeds)
+
+    monkeypatch.setattr(candidate, "measure_ranges", measured)
+    with pytest.raises(MissingInputError, match="no such file"):
+        quantize(classifier, tmp_path / "images", tmp_path / "a.onnx")
     assert os.listdir(tmp_path) == []
 
 
