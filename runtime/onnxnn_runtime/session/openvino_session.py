@@ -17,7 +17,7 @@ from onnxnn_runtime.errors import DeviceError
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .declared import declared
-from .forks import outlive
+from .forks import generation, outlive
 from .session import Share, TimeLimitError
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ _NO_REASON = ("Exception from", "Check '", "FrontEnd API failed", "Model wasn't 
 
 _TELEMETRY = "openvino_telemetry"
 
+_cores: dict[int, Any] = {}
+"""Generations of this process, as `generation` counts forks -> the `Core` that was made in it."""
+
 _DTYPES = frozenset(
     (
         *("float16", "float32", "float64", "bool"),
@@ -62,7 +65,6 @@ class OpenVINOSession:
 
     Args:
         compiled: OpenVINO's compiled model.
-        core: What compiled it.
         device: Where it runs.
         interface: What the file declares, as `declared` returns it.
     """
@@ -71,11 +73,10 @@ class OpenVINOSession:
     takes_optional = False  # it reads the default of an input as a constant
 
     def __init__(
-        self, compiled: Compiled, core: object, device: str, interface: tuple[Described, Described, Described]
+        self, compiled: Compiled, device: str, interface: tuple[Described, Described, Described]
     ) -> None:
         self.compiled = compiled
         self.device = device
-        self._core = core
         self._interface = interface
         self._free: list[Any] = []
         self._ports = {name: port for port in compiled.outputs for name in port.get_names()}
@@ -121,7 +122,7 @@ def check_offered(device: str, target: str, precision: str) -> None:
     Raises:
         DeviceError: It is not installed, or has no such device, or the device does not compute so.
     """
-    core = openvino_module(device).Core()
+    core = shared_core(device)
     offered = list(core.available_devices)
     if target not in {each.partition(".")[0] for each in offered}:
         raise DeviceError.coded(
@@ -159,7 +160,7 @@ def open_session(data: bytes, device: str, target: str, precision: str, share: S
     """
     interface = declared(data)
     _check_types(device, interface)
-    core = openvino_module(device).Core()
+    core = shared_core(device)
     try:
         model = core.read_model(io.BytesIO(data))
         compiled = core.compile_model(model, target, _settings(target, precision, share))
@@ -170,9 +171,30 @@ def open_session(data: bytes, device: str, target: str, precision: str, share: S
             device=shortened(device),
             reason=reason_of(error),
         ) from error
-    session = OpenVINOSession(compiled, core, device, interface)
+    session = OpenVINOSession(compiled, device, interface)
     outlive(session)
     return session
+
+
+def shared_core(device: str) -> Any:
+    """Return the `Core` of this process, which every session shares, and which stays until the process ends.
+
+    Each `Core` has a CPU plug-in, which replaces the stack on which the calling thread handles signals and
+    puts the previous one back when it is taken down. Where two are taken down in the order in which they were
+    made, the stack that stays is one that was unmapped, and the next signal, as of Ctrl-C, ends the process
+    with a segmentation fault (OpenVINO 2026.4.1, `SigAltStackSetup`).
+
+    Args:
+        device: What errors say that was asked for.
+
+    Raises:
+        DeviceError: OpenVINO is not installed, or cannot be imported.
+    """
+    module = openvino_module(device)
+    if generation() not in _cores:  # without a lock, which a fork could leave held: at worst two are made
+        core = _cores.setdefault(generation(), module.Core())
+        outlive(core)
+    return _cores[generation()]
 
 
 def reason_of(error: BaseException) -> str:

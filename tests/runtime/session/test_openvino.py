@@ -11,7 +11,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.errors import DeviceError, InputError
-from onnxnn_runtime.session import engine
+from onnxnn_runtime.session import engine, openvino_session
 from onnxnn_runtime.session.devices import offered_here
 from onnxnn_runtime.session.openvino_session import openvino_module, reason_of
 from onnxnn_runtime.verification import verify
@@ -119,8 +119,8 @@ def test_a_file_is_verified(open_model, name):
     ],
 )
 def test_what_openvino_does_not_offer_is_refused(open_model, monkeypatch, device, message):
-    core = openvino.Core()
-    monkeypatch.setattr(openvino, "Core", lambda: FakeCore(core))
+    core = FakeCore(openvino_session.shared_core(device="openvino"))
+    monkeypatch.setattr(openvino_session, "shared_core", lambda device: core)
     with pytest.raises(DeviceError, match=message):
         open_model("table", device=device)
 
@@ -137,14 +137,16 @@ class FakeCore:
 
 
 def test_a_type_that_the_processor_lacks_is_refused(open_model, monkeypatch):
-    core = openvino.Core()
-    monkeypatch.setattr(openvino, "Core", lambda: FakeCore(core))
+    core = FakeCore(openvino_session.shared_core(device="openvino"))
+    monkeypatch.setattr(openvino_session, "shared_core", lambda device: core)
     with pytest.raises(DeviceError, match=r"does not compute in bf16\. Use device='openvino', which"):
         open_model("table", device="openvino:bf16")
 
 
 def test_other_types_are_honoured(open_model, image):
-    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if "BF16" not in openvino_session.shared_core("openvino").get_property(
+        "CPU", "OPTIMIZATION_CAPABILITIES"
+    ):
         pytest.skip("this processor has no bfloat16")
     model = open_model("image_classifier", device="openvino:bf16")
     assert model.device == "openvino:bf16"
@@ -210,6 +212,28 @@ def test_a_forked_child_runs_it(open_model):
     if child == 0:
         os._exit(0 if np.array_equal(model.infer(x), expected) else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("order", ["0 1 2", "2 1 0", "1 0 2", "1 2"])
+def test_a_signal_is_handled_after_models_were_dropped(golden, tmp_path, order):
+    """Each plug-in of OpenVINO replaces the stack of signal handlers, and may leave one that is unmapped."""
+    done = run_interpreter(["-c", AFTER_DROPPING, golden / "models" / "table.onnx", order], tmp_path)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
+AFTER_DROPPING = """
+import gc, signal, sys
+import onnxnn_runtime as rt
+models = {str(number): rt.load(sys.argv[1], device="openvino") for number in range(3)}
+for number in sys.argv[2].split():
+    del models[number]
+    gc.collect()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts without it
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
 
 
 def test_a_run_that_takes_too_long_is_stopped(open_model, monkeypatch):
