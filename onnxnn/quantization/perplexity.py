@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from onnxnn_runtime.card.card import StateSpec
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.session.states import zeros_of
 
 from .measures import Array, Comparison, Measure
 from .running import Feeds, Runner
@@ -32,12 +33,7 @@ class Perplexity(Measure):
 
     def feeds(self, samples: Samples) -> Iterator[Feeds]:
         for feed in super().feeds(samples):
-            batch = len(feed[self._feed])
-            zeros = {
-                state.name: np.zeros([batch if isinstance(n, str) else n for n in state.shape], np.float32)
-                for state in self._states
-            }
-            yield {**feed, **zeros}
+            yield {**feed, **zeros_of(self._states, len(feed[self._feed]))}
 
     def results(self, runner: Runner, samples: Samples, output: str) -> Array:
         """Return the probability of each token that follows another in a sample, float64 (M,).

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import onnx
 import onnxnn_runtime as rt
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
+from onnx import ModelProto
 from onnxnn_runtime import Model, ModelCard
 from onnxnn_runtime.errors import CardError, ExportError
 from onnxnn_runtime.session.onnxfile import ModelFile
+from onnxnn_runtime.session.precision import small_precision
 
 from onnxnn.export.options import target_named
 
@@ -20,26 +20,6 @@ from .selection import PREPARATION, select
 
 _MIN_OPSET = 13
 """The first opset in which weights have a scale for each channel."""
-
-_INTEGER_NODES = (
-    "QuantizeLinear",
-    "DequantizeLinear",
-    "DynamicQuantizeLinear",
-    "ConvInteger",
-    "MatMulInteger",
-)
-"""The operators of ONNX for integers; those of ONNX Runtime are known by their beginnings."""
-
-_INTEGER_BEGINNINGS = (
-    "QLinear",
-    "QGemm",
-    "QAttention",
-    "MatMulNBits",
-    "MatMulIntegerToFloat",
-    "DynamicQuantize",
-)
-
-_SMALL_FLOATS = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
 @dataclass(frozen=True)
@@ -85,7 +65,7 @@ def open_float_file(file: str | os.PathLike[str] | bytes, name: str, options: Qu
     content = bytes(ModelFile(file).content)
     proto = onnx.load_model_from_string(content)
     facts = None if model.card is None else model.card.quantization
-    precision = small_precision(proto.graph) if facts is None else facts.precision
+    precision = small_precision(content) if facts is None else facts.precision
     if precision:
         raise ExportError.coded(
             "E-QUANT-01",
@@ -103,30 +83,6 @@ def open_float_file(file: str | os.PathLike[str] | bytes, name: str, options: Qu
         )
     _check_form(proto, name, options)
     return FloatFile(name, model, model.card, proto, len(content))
-
-
-def small_precision(graph: GraphProto) -> str:
-    """Return in which smaller numbers a graph computes: "int8", "fp16", or "" for none of them."""
-    for part in _graphs(graph):
-        operators = {node.op_type for node in part.node}
-        if any(each in _INTEGER_NODES or each.startswith(_INTEGER_BEGINNINGS) for each in operators):
-            return "int8"
-        casts = [each.i for node in part.node if node.op_type == "Cast" for each in node.attribute]
-        if any(
-            each in _SMALL_FLOATS for each in (*casts, *(tensor.data_type for tensor in part.initializer))
-        ):
-            return "fp16"
-    return ""
-
-
-def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
-    """Yield a graph and those inside it."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            inside = [attribute.g] if attribute.type == AttributeProto.GRAPH else attribute.graphs
-            for inner in inside:
-                yield from _graphs(inner)
 
 
 def _batch_of(proto: ModelProto) -> int:

@@ -34,7 +34,7 @@ def test_a_table(onnxnn, model):
         ["cpu", "1", "1"],
         ["cpu", "1", "2"],
     ]
-    assert "  load('pets.onnx', threads=1)" in lines
+    assert "  load('pets.onnx', device='cpu', threads=1)" in lines
     assert done.stderr == ""
 
 

@@ -53,30 +53,6 @@ def test_a_file_of_smaller_numbers_is_refused(smaller, samples, tmp_path, precis
     assert sorted(os.listdir(tmp_path)) == before
 
 
-@pytest.mark.parametrize(
-    ("operator", "domain"),
-    [("DynamicQuantizeLinear", ""), ("QLinearAdd", "com.microsoft"), ("MatMulNBits", "com.microsoft")],
-)
-def test_integers_of_other_tools_are_known(operator, domain):
-    from onnxnn.quantization.sources import small_precision
-
-    node = helper.make_node(operator, ["x"], ["y"], domain=domain)
-    inner = helper.make_graph([node], "body", [], [])
-    loop = helper.make_node("Loop", ["n", "c"], ["y"], body=inner)
-    assert small_precision(helper.make_graph([node], "plain", [], [])) == "int8"
-    assert small_precision(helper.make_graph([loop], "inside", [], [])) == "int8"
-
-
-@pytest.mark.parametrize("kind", [TensorProto.FLOAT16, TensorProto.BFLOAT16])
-def test_float16_of_other_tools_is_known(kind):
-    from onnxnn.quantization.sources import small_precision
-
-    cast = helper.make_node("Cast", ["x"], ["y"], to=kind)
-    assert small_precision(helper.make_graph([cast], "casts", [], [])) == "fp16"
-    weights = helper.make_tensor("w", kind, [1], [1.0])
-    assert small_precision(helper.make_graph([], "weights", [], [], [weights])) == "fp16"
-
-
 @pytest.fixture
 def newer(classifier, tmp_path):
     """The path of a file of opset 21 and IR 10."""

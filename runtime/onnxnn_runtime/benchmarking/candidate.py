@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Callable, Iterator, Sequence
@@ -12,6 +11,8 @@ from onnxnn_runtime.loading import load, load_for_many
 from onnxnn_runtime.model import Model
 from onnxnn_runtime.session.cores import num_threads
 from onnxnn_runtime.session.devices import is_processor, offered_here
+from onnxnn_runtime.session.onnxfile import ModelFile
+from onnxnn_runtime.session.precision import small_precision
 from onnxnn_runtime.tuning.timing import Job, Timing, measure
 from onnxnn_runtime.tuning.tune import thread_counts
 from onnxnn_runtime.tuning.workload import Workload, batches_of, takes_many, workload
@@ -40,6 +41,8 @@ class Candidate:
         self.path = path
         self.settings = list(settings)
         self.starts: list[Start] = []
+        content = ModelFile(path).content
+        self._size, self._precision = len(content), small_precision(content) or "float32"
         self._low_memory = low_memory
         self._model = model
         self._models: dict[tuple[str, int, int], Model] = {}
@@ -59,7 +62,8 @@ class Candidate:
             model = load(path, device=devices[0])
         else:
             models = [load(path, device=device) for device in given]  # each is there, or refused
-            devices = [each.device if name == "auto" else name for each, name in zip(models, given)]
+            named = [each.device if name == "auto" else name for each, name in zip(models, given)]
+            devices = list(dict.fromkeys(named))
             model = models[0]
         return cls(path, model, list(_settings(model, devices, options)), options.low_memory)
 
@@ -93,16 +97,15 @@ class Candidate:
         model = self._model
         work = workload(model, 1)
         counted = self._multiply_adds(work)
-        quantized = None if model.card is None else model.card.quantization
         states = () if model.card is None else [state.name for state in model.card.input.states]
         fed = {} if work.feeds is None else work.feeds
         return FileBenchmark(
             file=self.path,
-            size=os.path.getsize(self.path),
+            size=self._size,
             does=model.kind.does,
             call=model.kind.call,
             unit=work.unit,
-            precision="float32" if quantized is None else quantized.precision,
+            precision=self._precision,
             inputs={name: fed[name].shape for name in fed if name not in states},
             multiply_adds=counted,
             measurements=tuple(
@@ -125,8 +128,11 @@ class Candidate:
         """Return the multiply-adds of one unit, where they can be counted."""
         if work.feeds is None or self._model.facts.endless:
             return None
-        with tempfile.TemporaryDirectory() as folder:
-            found = multiply_adds(Path(self.path).read_bytes(), work.feeds, Path(folder))
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                found = multiply_adds(Path(self.path).read_bytes(), work.feeds, Path(folder))
+        except OSError:  # it is gone, or no folder for temporary files can be written
+            return None
         return None if found is None else found * work.parts // work.count
 
     def _measured(self, number: int, counted: int | None, peaks: dict[str, float]) -> Measurement:

@@ -74,7 +74,7 @@ class FileBenchmark:
         call: The method of `Model` for it.
         unit: What `Measurement.rate` counts: "images", "rows", "sequences", "samples", "tokens", or "steps":
             denoising steps of an image.
-        precision: "int8" where its card says so, else "float32".
+        precision: "int8" or "fp16" where its operators and weights are of that, else "float32".
         inputs: The shape of each input of the graph as it was timed alone, without states.
         multiply_adds: Of one unit; None where they cannot be counted.
         measurements: One for each setting.
@@ -170,10 +170,7 @@ class BenchmarkReport:
             many: Whether it is for many inputs: with the call that runs them so.
         """
         setting = best.setting
-        devices = {each.setting.device for each in found.measurements}
-        options = [f"threads={setting.threads}"]
-        if devices != {"cpu"}:
-            options.insert(0, f"device={setting.device!r}")
+        options = [f"device={setting.device!r}", f"threads={setting.threads}"]  # "auto" may choose another
         if self.low_memory:
             options.append("low_memory=True")
         opened = f"load({os.path.basename(found.file)!r}, {', '.join(options)})"

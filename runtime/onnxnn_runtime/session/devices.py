@@ -123,6 +123,8 @@ def offered_here() -> list[str]:
     offered = [*onnxruntime().get_available_providers(), *(each.ep_name for each in ep_devices())]
     known = {each.provider: name for name, each in NAMED.items()}
     names = [known.get(each, each.replace(_SUFFIX, "").lower()) for each in offered if each not in _NEVER]
+    # ONNX Runtime's own provider of that name is called by its whole name: "openvino" is the engine.
+    names = ["OpenVINO" + _SUFFIX if name == OPENVINO else name for name in names]
     if importlib.util.find_spec(OPENVINO) is not None:
         names.append(OPENVINO)
     return list(dict.fromkeys(("cpu", *names)))
@@ -176,7 +178,8 @@ def _on_provider(device: str, name: str, number: str) -> Placement:
     if wanted in offered:
         if number and (named is None or not named.is_numbered):
             raise DeviceError(_unknown(device))
-        return Placement(device, (_with_options(wanted, int(number or 0)), *_after(wanted, offered)), True)
+        placed = int(number or 0)
+        return Placement(device, (_with_options(wanted, placed), *_after(wanted, offered, placed)), True)
     found = ep_devices()
     wanted = wanted or _called(name, [each.ep_name for each in found])
     plugin = [each for each in found if each.ep_name == wanted]
@@ -211,10 +214,10 @@ def _with_options(provider: str, number: int) -> Provider:
     return (provider, {"device_id": number}) if is_numbered else provider
 
 
-def _after(provider: str, offered: Sequence[str]) -> tuple[Provider, ...]:
-    """Return the providers for the operators that a provider does not have."""
+def _after(provider: str, offered: Sequence[str], number: int) -> tuple[Provider, ...]:
+    """Return the providers for the operators that a provider does not have, on the GPU of the same number."""
     if provider == "TensorrtExecutionProvider" and CUDA in offered:
-        return (_cuda(0), CPU)
+        return (_cuda(number), CPU)
     return () if provider == CPU else (CPU,)
 
 

@@ -35,7 +35,7 @@ from .promises import Promises
 from .resources import FEW, Resources
 from .session import Share, TimeLimitError
 from .signature import check_readable, described, fixed_batch
-from .states import cache_of, check_states
+from .states import cache_of, check_states, zeros_of
 
 if TYPE_CHECKING:
     from onnxnn_runtime.generation.generate import Step
@@ -260,12 +260,8 @@ class Engine:
     def _with_states(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return what is fed, with zeros for the states that are not."""
         batch = len(feeds[self.arrays[0]]) if self._states else 0
-        zeros = {
-            state.name: np.zeros([batch if isinstance(n, str) else n for n in state.shape], np.float32)
-            for state in self._states
-            if state.name not in feeds
-        }
-        return {**feeds, **zeros}
+        absent = [state for state in self._states if state.name not in feeds]
+        return {**feeds, **zeros_of(absent, batch)}
 
     def stream(
         self, source: object, spec: InputSpec, outputs: Sequence[str], errors: str, batch_size: int | None

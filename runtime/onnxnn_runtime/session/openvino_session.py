@@ -141,7 +141,7 @@ def check_offered(device: str, target: str, precision: str) -> None:
             "computes in float32.",
             device=shortened(device),
             precision=precision,
-            plain=repr(device.rsplit(":", 1)[0]),
+            plain=repr("openvino" if target == "CPU" else f"openvino:{target.lower()}"),
         )
 
 

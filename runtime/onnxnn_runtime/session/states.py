@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, Sequence, Tuple
 
+import numpy as np
+
 from onnxnn_runtime.card.card import Axis, StateSpec
 from onnxnn_runtime.errors import CardError
 from onnxnn_runtime.messages.shapes import shape_text
@@ -91,6 +93,19 @@ def check_states(name: str, states: Sequence[StateSpec], inputs: Described, outp
             "{name}: expected an input, got states alone in its card. Export it again.",
             name=name,
         )
+
+
+def zeros_of(states: Sequence[StateSpec], batch: int) -> dict[str, np.ndarray]:
+    """Return the zeros that states begin with, by name.
+
+    Args:
+        states: Which.
+        batch: How many samples.
+    """
+    return {
+        state.name: np.zeros([batch if isinstance(size, str) else size for size in state.shape], np.float32)
+        for state in states
+    }
 
 
 def _sizes(shape: Sequence[Axis]) -> list[int | None]:

@@ -8,6 +8,8 @@ import re
 import sys
 
 from onnxnn_runtime.session.cores import num_threads
+from onnxnn_runtime.session.devices import OPENVINO
+from onnxnn_runtime.session.openvino_session import openvino_module
 from onnxnn_runtime.session.providers import onnxruntime
 
 _CPUINFO = "/proc/cpuinfo"
@@ -20,15 +22,18 @@ def machine(device: str) -> dict[str, str]:
     """Return what a measured setting belongs to: it is used where all of this is the same.
 
     Args:
-        device: Where the model runs, e.g. "cpu".
+        device: Where the model really runs, e.g. "cpu" or "cuda:0".
     """
-    return {
+    found = {
         "processor": processor(),
         "cores": f"{num_threads()} of {os.cpu_count() or 1}",
         "system": f"{sys.platform} {platform.machine()}",
         "onnxruntime": str(onnxruntime().__version__),
         "device": device,
     }
+    if device.partition(":")[0] == OPENVINO:
+        found["openvino"] = str(openvino_module(device).__version__)
+    return found
 
 
 def processor() -> str:

@@ -15,6 +15,7 @@ from onnxnn_runtime.model import Model
 from onnxnn_runtime.session.cores import num_threads
 from onnxnn_runtime.session.devices import is_processor
 from onnxnn_runtime.session.pipeline import default_batch_size
+from onnxnn_runtime.session.providers import offers_cuda
 from onnxnn_runtime.session.resources import Tuned
 
 from . import cache
@@ -63,13 +64,13 @@ def setting_for(model: str, size: int, name: str, device: str, open_model: Open)
         The setting; None where the model cannot be run on made-up inputs, which a note on stderr says. What
         is measured now is said there, too, and kept in the cache folder.
     """
-    here = machine(device)
-    key = (model, *here.values())
-    found = cache.read(model, here) or _remembered.get(key)
-    if found is not None:
-        return found
     begun = time.perf_counter()
     try:
+        here = machine(_place_of(device, open_model))
+        key = (model, *here.values())
+        found = cache.read(model, here) or _remembered.get(key)
+        if found is not None:
+            return found
         found = _measured(open_model, size, begun + _SECONDS)
     except OnnxnnError as error:
         say(gettext("{name}: not tuned: {reason}", name=printable(name), reason=error.text), to="stderr")
@@ -78,6 +79,13 @@ def setting_for(model: str, size: int, name: str, device: str, open_model: Open)
     kept = cache.write(model, here, found)
     _announce(name, found, time.perf_counter() - begun, kept is not None)
     return found
+
+
+def _place_of(device: str, open_model: Open) -> str:
+    """Return where a model runs: "auto" takes a GPU that is offered only if it starts."""
+    if device != "auto":
+        return device
+    return open_model(num_threads(), 1).device if offers_cuda() else "cpu"
 
 
 def _measured(open_model: Open, size: int, deadline: float) -> Tuned:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Callable
 import numpy as np
 
 from onnxnn_runtime.made_up import made_up_inputs
+from onnxnn_runtime.session import signature
+from onnxnn_runtime.session.states import zeros_of
 
 if TYPE_CHECKING:
     from onnxnn_runtime.model import Model
@@ -76,11 +78,10 @@ def batches_of(model: Model, sizes: tuple[int, ...]) -> tuple[int, ...]:
 def fixed_batch(model: Model) -> int | None:
     """Return how many inputs a graph takes at once where that is fixed, else None."""
     states = () if model.card is None else [state.name for state in model.card.input.states]
-    shapes = [shape for name, (_, shape) in model.inputs.items() if name not in states]
-    if not shapes or not shapes[0]:
+    arrays = [name for name in model.inputs if name not in states]
+    if not arrays or not model.inputs[arrays[0]][1]:
         return 1
-    first = shapes[0][0]
-    return first if isinstance(first, int) and first > 0 else None
+    return signature.fixed_batch(arrays, model.inputs)
 
 
 def takes_many(model: Model) -> bool:
@@ -92,11 +93,7 @@ def takes_many(model: Model) -> bool:
 def with_states(model: Model, feeds: dict[str, np.ndarray], batch: int) -> dict[str, np.ndarray]:
     """Return arrays and, for a graph with states, the zeros that they begin with."""
     states = () if model.card is None else model.card.input.states
-    zeros = {
-        state.name: np.zeros([batch if isinstance(size, str) else size for size in state.shape], np.float32)
-        for state in states
-    }
-    return {**feeds, **zeros}
+    return {**feeds, **zeros_of(states, batch)}
 
 
 def _unit(model: Model) -> str:

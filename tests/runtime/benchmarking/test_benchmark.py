@@ -104,6 +104,41 @@ def test_auto_is_the_device_that_it_chose(quick, golden):
     assert {each.setting.device for each in found.measurements} == {rt.load(path).device}
 
 
+def test_a_device_is_measured_once(quick, golden):
+    path = golden / "models" / "table.onnx"
+    named = ["auto", rt.load(path).device, "auto"]
+    assert len(quickly(path, batch_sizes=1, devices=named).files[0].measurements) == 1
+
+
+def test_a_file_that_is_gone_has_its_figures(quick, golden, tmp_path, monkeypatch):
+    path = tmp_path / "a.onnx"
+    path.write_bytes((golden / "models" / "table.onnx").read_bytes())
+    real = module.time_together
+    monkeypatch.setattr(module, "time_together", lambda *given: (real(*given), path.unlink())[0])
+    (found,) = quickly(path, batch_sizes=1).files
+    assert (found.multiply_adds, found.size) == (None, (golden / "models" / "table.onnx").stat().st_size)
+    assert found.fastest.p50 > 0
+
+
+def test_without_a_folder_for_temporary_files(quick, golden, monkeypatch):
+    def refuse(*_, **__):
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(candidate.tempfile, "TemporaryDirectory", refuse)
+    (found,) = quickly(golden / "models" / "table.onnx", batch_sizes=1).files
+    assert found.multiply_adds is None
+    assert found.fastest.p50 > 0
+
+
+@pytest.mark.parametrize(("kind", "precision"), [(FLOAT, "float32"), (10, "fp16"), (16, "fp16")])
+def test_the_precision_is_read_from_the_file(quick, tmp_path, kind, precision):
+    """Files of other tools have no card that says it."""
+    path = tmp_path / "a.onnx"
+    inside = [node("Cast", ["x"], ["h"], to=kind), node("Cast", ["h"], ["y"], to=FLOAT)]
+    path.write_bytes(model(graph(inside, [value("x", ["N", 3])], [value("y", ["N", 3])], [])))
+    assert quickly(path, batch_sizes=1).files[0].precision == precision
+
+
 def test_every_device_that_is_here(quick, golden, monkeypatch):
     """One that does not start has no figures, but the reason; on a GPU threads are not varied."""
     monkeypatch.setattr(candidate, "offered_here", lambda: ["cpu", "cuda"])

@@ -73,11 +73,11 @@ def test_least_time_is_of_the_smallest_batch_and_of_one_run():
 @pytest.mark.parametrize(
     ("setting", "call", "line"),
     [
-        (D, "predict", "load('pets.onnx', threads=2).predict(inputs, batch_size=4)"),
-        (D, "embed", "load('pets.onnx', threads=2).embed(inputs, batch_size=4)"),
-        (C, "predict", "load('pets.onnx', threads=1).predict(inputs, batch_size=16)"),
-        (E, "predict", "load('pets.onnx', threads=2)"),
-        (D, "infer", "load('pets.onnx', threads=2)"),
+        (D, "predict", "load('pets.onnx', device='cpu', threads=2).predict(inputs, batch_size=4)"),
+        (D, "embed", "load('pets.onnx', device='cpu', threads=2).embed(inputs, batch_size=4)"),
+        (C, "predict", "load('pets.onnx', device='cpu', threads=1).predict(inputs, batch_size=16)"),
+        (E, "predict", "load('pets.onnx', device='cpu', threads=2)"),
+        (D, "infer", "load('pets.onnx', device='cpu', threads=2)"),
     ],
 )
 def test_the_line_of_python(setting, call, line):
@@ -85,7 +85,8 @@ def test_the_line_of_python(setting, call, line):
     assert report_of(found).python_line(found, found.most, many=True) == line
 
 
-def test_the_line_names_the_device_where_there_are_several():
+def test_the_line_names_the_device():
+    """Without it, a GPU that is there would run the model, and not what was measured."""
     found = of_file(measured(A, 1.0, 1.0), measured(Setting("cuda", 2, 1, 1), 0.1, 9.0))
     report = report_of(found)
     assert report.python_line(found, found.fastest) == "load('pets.onnx', device='cuda', threads=2)"
@@ -121,9 +122,9 @@ cpu           2     16       -       -         -        -        -   -
 cpu         2x1      4    19.0    22.8       210     46 %     0.21  92
 cpu, threads 2, batch 16: there is not enough memory
 least time for one: 6.00 ms with
-  load('pets.onnx', threads=2)
+  load('pets.onnx', device='cpu', threads=2)
 most in a second: 210 images/s in batches of 4 with
-  load('pets.onnx', threads=2).predict(inputs, batch_size=4)
+  load('pets.onnx', device='cpu', threads=2).predict(inputs, batch_size=4)
 
 2x1: two threads, each with its own batch, as predict and embed run many inputs\
 """

@@ -126,21 +126,31 @@ def test_what_openvino_does_not_offer_is_refused(open_model, monkeypatch, device
 
 
 class FakeCore:
-    """The processor alone, which computes in float32 alone."""
+    """A processor and a GPU that compute in float32 alone."""
 
     def __init__(self, core):
         self._core = core
-        self.available_devices = ["CPU"]
+        self.available_devices = ["CPU", "GPU.0"]
 
     def get_property(self, target, name):
         return ["FP32"]
 
 
-def test_a_type_that_the_processor_lacks_is_refused(open_model, monkeypatch):
+@pytest.mark.parametrize(
+    ("device", "advice"),
+    [
+        ("openvino:bf16", "openvino"),
+        ("openvino:cpu:bf16", "openvino"),
+        ("openvino:bf16:cpu", "openvino"),
+        ("openvino:gpu:bf16", "openvino:gpu"),
+        ("openvino:bf16:gpu", "openvino:gpu"),
+    ],
+)
+def test_a_type_that_a_device_lacks_is_refused(open_model, monkeypatch, device, advice):
     core = FakeCore(openvino_session.shared_core(device="openvino"))
     monkeypatch.setattr(openvino_session, "shared_core", lambda device: core)
-    with pytest.raises(DeviceError, match=r"does not compute in bf16\. Use device='openvino', which"):
-        open_model("table", device="openvino:bf16")
+    with pytest.raises(DeviceError, match=rf"does not compute in bf16\. Use device='{advice}', which"):
+        open_model("table", device=device)
 
 
 def test_other_types_are_honoured(open_model, image):

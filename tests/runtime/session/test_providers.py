@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import onnxruntime
 import pytest
 from onnxnn_runtime import DeviceError, load
+from onnxnn_runtime.session import devices
 from onnxnn_runtime.session.devices import NAMED, create_session, is_processor, offered_here, place
 from onnxnn_runtime.session.session import Share
 
@@ -207,6 +208,22 @@ def test_devices_are_listed(offers):
     offers("CUDAExecutionProvider", "QNNExecutionProvider", "AzureExecutionProvider")
     assert offered_here()[:3] == ["cpu", "cuda", "qnn"]
     assert "azure" not in offered_here()
+
+
+def test_onnx_runtimes_own_openvino_is_no_engine(offers, monkeypatch):
+    """Each name that is listed means what it is listed for."""
+    offers("OpenVINOExecutionProvider")
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda _: None)
+    assert offered_here() == ["cpu", "OpenVINOExecutionProvider"]
+    assert place(offered_here()[1]).providers[0] == "OpenVINOExecutionProvider"
+
+
+@pytest.mark.parametrize("device", ["tensorrt", "tensorrt:0", "tensorrt:1", "tensorrt:12"])
+def test_what_tensorrt_lacks_runs_on_the_same_gpu(offers, device):
+    offers("TensorrtExecutionProvider", "CUDAExecutionProvider")
+    first, second, _ = place(device).providers
+    assert first[1]["device_id"] == second[1]["device_id"] == int(device.partition(":")[2] or 0)
+    assert second[0] == "CUDAExecutionProvider"
 
 
 @pytest.mark.parametrize(

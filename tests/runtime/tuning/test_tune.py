@@ -7,6 +7,7 @@ import pickle  # noqa: TID251  (users pickle models; nothing of ours reads one)
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
+from onnxnn_runtime.model import Model
 from onnxnn_runtime.session import engine
 from onnxnn_runtime.session.resources import Tuned
 from onnxnn_runtime.tuning import machine, tune
@@ -110,9 +111,20 @@ def test_another_model_or_machine_is_measured_again(open_model, measured, monkey
     elif what == "cores":
         monkeypatch.setattr(machine, "num_threads", lambda: 77)
     else:
+        monkeypatch.setattr(tune, "offers_cuda", lambda: True)
+        monkeypatch.setattr(Model, "device", property(lambda _: "cuda:0"))
         device = "auto"
     open_model(name, device=device, tune=True)
     assert len(measured.calls) == 2
+
+
+@pytest.mark.parametrize("offers", [False, True])
+def test_auto_has_the_setting_of_the_device_that_it_takes(open_model, measured, monkeypatch, offers):
+    """Also where a GPU is offered that does not start, so that its batches never run on a processor."""
+    monkeypatch.setattr(tune, "offers_cuda", lambda: offers)
+    open_model("image_classifier", device="cpu", tune=True)
+    model = open_model("image_classifier", device="auto", tune=True)
+    assert (model.device, len(measured.calls)) == ("cpu", 1)
 
 
 def test_a_card_makes_no_other_model(golden, tmp_path, measured):

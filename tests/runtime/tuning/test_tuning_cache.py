@@ -162,6 +162,19 @@ def test_what_a_setting_belongs_to(monkeypatch):
     assert machine("cpu") != before
 
 
+@pytest.mark.parametrize("device", ["openvino", "openvino:bf16"])
+def test_a_setting_belongs_to_a_version_of_openvino(monkeypatch, device):
+    from onnxnn_runtime.tuning import machine as module
+
+    found = []
+    for version in ("2026.1", "2026.2"):
+        fake = type("openvino", (), {"__version__": version})
+        monkeypatch.setattr(module, "openvino_module", lambda _, fake=fake: fake)
+        found.append(machine(device))
+    assert found[0] != found[1]
+    assert "openvino" not in machine("cpu")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
