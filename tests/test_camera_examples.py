@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import onnxnn_runtime as rt
 import pytest
 from support.paths import GOLDEN, ROOT
 from support.prepared import run_interpreter
@@ -117,6 +118,47 @@ class Picamera2:
 """
 
 
+TAUGHT = (
+    CV2
+    + """
+KEYS = "1110222000"  # three frames of class 1, one without, three of class 2, and then it looks
+
+
+def read(self):
+    self.count += 1
+    if self.count > len(KEYS):
+        return False, None
+    frame = np.zeros((480, 640, 3), np.uint8)
+    frame[..., 2 if self.count in (1, 2, 3, 4, 8) else 0] = 200 + self.count
+    return True, frame
+
+
+def waitKey(milliseconds):
+    waitKey.count += 1
+    key = KEYS[waitKey.count - 1]
+    return -1 if key == "0" or gpiozero else ord(key)
+
+
+waitKey.count = 0
+VideoCapture.read = read
+try:
+    import gpiozero
+except ImportError:
+    gpiozero = None
+"""
+)
+GPIOZERO = """
+class Button:
+    def __init__(self, pin):
+        self.key = {17: "1", 27: "2"}[pin]
+
+    @property
+    def is_pressed(self):
+        import cv2
+        return cv2.KEYS[cv2.waitKey.count - 1] == self.key
+"""
+
+
 @pytest.fixture
 def run(tmp_path):
     """Run an example beside made-up packages, whose camera fails in the end."""
@@ -155,6 +197,20 @@ def test_the_camera_of_a_raspberry_pi(run):
     lines = done.stdout.splitlines()
     assert {line.split()[2] for line in lines} == {"red"}
     assert "RuntimeError: the cable" in done.stderr
+
+
+@pytest.mark.parametrize("gpio", [False, True])
+def test_the_buttons_that_teach(run, tmp_path, gpio):
+    packages = {"gpiozero": GPIOZERO} if gpio else {}
+    options = ["rouge", "azul", "-o", "out.onnx", *(["--gpio", "17", "27"] if gpio else [])]
+    done = run("teach_with_button.py", *options, cv2=TAUGHT, **packages)
+    lines = done.stdout.splitlines()
+    assert lines[:6] == ["rouge: 1", "rouge: 2", "rouge: 3", "azul: 1", "azul: 2", "azul: 3"]
+    assert lines[6].startswith("<TaughtModel: 2 classes, 6 images")
+    assert [line.split()[0] for line in lines[7:9]] == ["azul", "azul"]
+    assert lines[9:] == ["saved out.onnx"]
+    assert "OSError: the camera gives no image" in done.stderr
+    assert rt.load(tmp_path / "out.onnx").card.output.classes == ("rouge", "azul")
 
 
 @pytest.mark.parametrize("page", ["docs/boards.md", "docs/zh-CN/boards.md"])

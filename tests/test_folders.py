@@ -78,6 +78,7 @@ FOLDERS = {
             "gallery",
             "bulk",
             "triton",
+            "teaching",
             "verification",
             "benchmarking",
             "doctor",

@@ -38,6 +38,7 @@ ALLOWED = {
     ("lock.py", "open"): "a file that is locked; its text is for people alone",
     ("samples.py", "open"): "a table from memory, into a temporary folder",
     ("child.py", "write_text"): "into the parent's temporary folder",
+    ("teach.py", "save"): "`TaughtModel.save`, which writes so",
     ("child.py", "savez"): "into the parent's temporary folder",
 }
 

@@ -44,6 +44,8 @@ if _TYPE_CHECKING:
     from .gallery.results import Changes, Classification, Match, Matches
     from .similarity import get_similarity
     from .streaming import FrameResult
+    from .teaching.taught import TaughtModel
+    from .teaching.teach import teach
     from .verification import VerificationReport, verify
 
 # A folder that was left by an uninstalled package is found, but without an origin.
@@ -92,12 +94,14 @@ __all__ = [
     "Schedule",
     "Skipped",
     "StateSpec",
+    "TaughtModel",
     "TrainingError",
     "UnknownAttributeError",
     "VerificationReport",
     "benchmark",
     "get_similarity",
     "load",
+    "teach",
     "verify",
 ]
 
@@ -113,9 +117,11 @@ _LAZY = {
     "Matches": "gallery.results",
     "SamplerSpec": "card.diffusion",
     "Schedule": "card.schedule",
+    "TaughtModel": "teaching.taught",
     "VerificationReport": "verification",
     "benchmark": "benchmarking.benchmark",
     "get_similarity": "similarity",
+    "teach": "teaching.teach",
     "verify": "verification",
 }
 

@@ -44,7 +44,18 @@ class Opened:
 
         Vectors belong together where this is the same.
         """
-        return self._engine.fingerprint()
+        from .session.fingerprint import fingerprint  # here, because few ask
+
+        return fingerprint(self.content)
+
+    @property
+    def content(self) -> bytes:
+        """The whole file, as it was opened.
+
+        Raises:
+            InputError: The file was replaced after it was opened.
+        """
+        return self._engine.content()
 
     @property
     def inputs(self) -> dict[str, tuple[str, tuple[Axis, ...]]]:

@@ -124,18 +124,16 @@ class Engine:
             raise self._changed()
         return created
 
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of the graph and its weights.
+    def content(self) -> bytes:
+        """Return the whole file.
 
         Raises:
-            InputError: The file was replaced after it was opened.
+            InputError: It was replaced after it was opened.
         """
-        from .fingerprint import fingerprint  # here, because few ask
-
         content = self._read()
         if content is None:
             raise self._changed()
-        return fingerprint(content)
+        return content
 
     def _changed(self) -> InputError:
         return InputError.coded(
