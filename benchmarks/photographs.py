@@ -34,8 +34,8 @@ def photographs(folder: Path | None = None) -> list[Image.Image]:
     if folder is not None:
         paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     else:
-        paths = [_package("skimage") / "data" / name for name in _SKIMAGE]
-        paths += [_package("sklearn") / "datasets" / "images" / name for name in _SKLEARN]
+        paths = [folder_of("skimage") / "data" / name for name in _SKIMAGE]
+        paths += [folder_of("sklearn") / "datasets" / "images" / name for name in _SKLEARN]
     found = []
     for path in paths:
         with Image.open(path) as image:
@@ -46,7 +46,7 @@ def photographs(folder: Path | None = None) -> list[Image.Image]:
     return found
 
 
-def _package(name: str) -> Path:
+def folder_of(name: str) -> Path:
     """Return the folder of a package, which is not imported: its files are enough."""
     found = importlib.util.find_spec(name)
     if found is None or not found.submodule_search_locations:

@@ -30,7 +30,7 @@ from onnxnn.training.optimizers import OPTIMIZERS
 
 PAGE = Path(__file__).parent.parent / "docs" / "options.md"
 CALLS = {
-    "Making a network": (onnxnn.Network, "Network.add"),
+    "Making a network": (onnxnn.Network, "Network.add", "Network.unfreeze"),
     "Loading data": ("load_img_data", "load_tab_data", "load_npz_data", "load_dataset"),
     "Training": ("train", "evaluate", "set_seed", "plot_history"),
     "Using a network": ("inference", "print_result", "generate", "extract_feature", "visual_feature",

@@ -15,6 +15,7 @@ PAGES = {
     "docs/zh-CN/boards.md": "docs/boards.md",
     "docs/zh-CN/commands.md": "docs/commands.md",
     "docs/zh-CN/serving.md": "docs/serving.md",
+    "docs/zh-CN/few-photographs.md": "docs/few-photographs.md",
     "docs/zh-CN/deploy.md": "docs/deploy.md",
     "docs/zh-CN/galleries.md": "docs/galleries.md",
     "docs/zh-CN/browser-page.md": "docs/browser-page.md",

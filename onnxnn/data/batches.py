@@ -14,10 +14,11 @@ from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import shortened
 
+from .batch_sizes import batch_sizes
 from .preparation import Preparation
 from .transforms import Plan
 
-__all__ = ["Batches", "InMemory", "Samples", "default_batch_size"]
+__all__ = ["Batches", "InMemory", "Samples"]
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Reread = Callable[[Callable[[Plan], Plan]], "Batches"]
@@ -48,6 +49,11 @@ class Samples(ABC):
     def tensors(self) -> Batch | None:
         """Return all samples (x, y) as a network gets them when they are in memory, else None."""
         return None
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether a sample is the same whenever it is taken: nothing random, no function of the user."""
+        return False
 
     def with_labels(self, ids: torch.Tensor) -> Samples:
         """Return the same samples with ids[y] for y."""
@@ -91,6 +97,10 @@ class InMemory(Samples):
 
     def tensors(self) -> Batch | None:
         return to_float(self.x), self.y
+
+    @property
+    def is_constant(self) -> bool:
+        return True
 
     def of(self, part: torch.Tensor) -> InMemory:
         """Return the samples of some numbers, int64 (n,)."""
@@ -158,6 +168,10 @@ class _Relabelled(Samples):
     @property
     def sizes(self) -> tuple[int, ...]:
         return self.samples.sizes
+
+    @property
+    def is_constant(self) -> bool:
+        return self.samples.is_constant
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,7 +335,7 @@ class Batches:
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return len(_sizes(self.num_samples, self.batch_size))
+        return len(batch_sizes(self.num_samples, self.batch_size))
 
     def __iter__(self) -> Iterator[Batch]:
         if self.as_now is not None:
@@ -339,7 +353,7 @@ class Batches:
         count = self.num_samples
         is_whole = len(self) == 1 and self.tensors() is not None
         order = torch.randperm(count) if self.shuffle and not is_whole else torch.arange(count)
-        return torch.split(order, _sizes(count, self.batch_size))
+        return torch.split(order, batch_sizes(count, self.batch_size))
 
     def some(self, count: int, smallest: int = 1) -> Iterator[Batch]:
         """Yield batches of at most `count` samples in all, drawn from torch's global generator.
@@ -349,7 +363,9 @@ class Batches:
             smallest: A batch has at least so many where there are enough, even if it has fewer in training.
         """
         order = torch.randperm(self.num_samples)[:count]
-        yield from self.samples.take(torch.split(order, _sizes(len(order), max(self.batch_size, smallest))))
+        yield from self.samples.take(
+            torch.split(order, batch_sizes(len(order), max(self.batch_size, smallest)))
+        )
 
     @property
     def of_tokens(self) -> bool:
@@ -377,20 +393,3 @@ class Batches:
     def tensors(self) -> Batch | None:
         """Return all samples (x, y) when they are in memory and the same in every epoch, else None."""
         return self.samples.tensors()
-
-
-def default_batch_size(count: int) -> int:
-    """Return the default batch size for so many images: 8, 16 or 32.
-
-    An epoch then has at least eight steps, down to 64 images. Fewer steps teach a network with batch
-    normalisation too little in the epochs that people train for: 20 epochs of 48 images are 40 steps of 32,
-    and 120 of 8.
-    """
-    return next((size for size in (32, 16) if 8 * size <= count), 8)
-
-
-def _sizes(count: int, batch_size: int) -> list[int]:
-    full, rest = divmod(count, batch_size)
-    if rest == 1 and full and batch_size > 1:
-        return [batch_size] * (full - 1) + [batch_size + 1]
-    return [batch_size] * full + [rest] * (rest > 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,13 @@ import torch
 from onnxnn_runtime.card.preprocess import Preprocess, decode, pixels
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.warn import warn
 
 from onnxnn.graph.shape import Shape
 
-from .batches import Batches, default_batch_size
+from .batch_sizes import default_batch_size
+from .batches import Batches
 from .dataset import Data, check_task, split
 from .folders import ClassFolders, find_images
 from .options import ImageOptions
@@ -77,7 +80,26 @@ def load_images(
             )
         )
     remarks = () if known is None else known.differences(asked.preprocess, asked.normalize, asked.functions)
+    if task == "cls" and problem is None:
+        remarks += _single_images(found)
     return replace(data, problem=problem or data.problem, remarks=remarks)
+
+
+def _single_images(found: ClassFolders) -> tuple[str, ...]:
+    """Return a line about classes of one image, which are learned by heart and never checked."""
+    counts = Counter(found.labels)
+    names = [name for label, name in enumerate(found.classes) if counts[label] == 1]
+    if not names:
+        return ()
+    line = ngettext(
+        "class {names} has a single image: it is learned by heart, and none is left to check it. Take more "
+        "of it; thirty are enough for a pretrained encoder.",
+        "{count} classes have a single image each ({names}): they are learned by heart, and none is left to "
+        "check them. Take more of each; thirty are enough for a pretrained encoder.",
+        len(names),
+        names=", ".join([*map(shortened, names[:5]), *(["..."] if len(names) > 5 else [])]),
+    )
+    return (line,)
 
 
 def _one_class(found: ClassFolders) -> DataError | None:

@@ -259,10 +259,17 @@ class _Images(Samples):
         height, width, channels = self.reader.shape
         return channels, height, width
 
+    @property
+    def is_constant(self) -> bool:
+        return not self._is_random and not self.reader.plan.functions
+
+    @property
+    def _is_random(self) -> bool:
+        return any(isinstance(operation, Augmentation) for operation in self.operations)
+
     def take(self, groups: Iterable[torch.Tensor]) -> Iterator[Batch]:
         # All seeds are drawn before the first batch, so that reading ahead changes no result.
-        is_random = any(isinstance(operation, Augmentation) for operation in self.operations)
-        seeds = iter(torch.randint(2**62, (len(self),)).tolist() if is_random else [0] * len(self))
+        seeds = iter(torch.randint(2**62, (len(self),)).tolist() if self._is_random else [0] * len(self))
         tasks = [[(number, next(seeds)) for number in group.tolist()] for group in groups]
         if self.reader.plan.functions:
             yield from (self._batch(task, self._images(task)) for task in tasks)

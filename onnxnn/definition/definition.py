@@ -257,6 +257,22 @@ class Definition:
         }
         return other
 
+    def with_unfrozen(self, entry: Entry, layer: Layer) -> Definition:
+        """Return the same network with equal weights of its own, of which a frozen layer's blocks learn.
+
+        Args:
+            entry: The frozen layer.
+            layer: The same with the number of blocks that learn.
+        """
+        other = self.with_own_weights()
+        other._added = tuple(replace(each, layer=layer) if each is entry else each for each in self._added)
+        other._placed = ()
+        placed = next(each for each in other.placed() if each.entry.index == entry.index)
+        module = other.net.get_submodule(placed.name)
+        placed.layer.freeze(module)
+        other._modules[placed.name] = (placed.layer, placed.in_shape, module)
+        return other
+
     def with_normalize(self, normalize: Layer | None) -> Definition:
         """Return the same network with another standardisation at its beginning."""
         if normalize == self.normalize:

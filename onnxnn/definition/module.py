@@ -37,6 +37,14 @@ class Stepping(Protocol):
         """Return the output for the next steps and the state after them; state None begins."""
 
 
+@runtime_checkable
+class Discriminative(Protocol):
+    """A module some of whose weights have a learning rate of their own."""
+
+    def lr_factors(self) -> dict[nn.Parameter, float]:
+        """Return the share of the learning rate of each weight that has another one than the network."""
+
+
 class Net(nn.Sequential):
     """The torch module of a network: its layers under their names.
 
@@ -53,19 +61,33 @@ class Net(nn.Sequential):
 
     Attributes:
         has_mask: Whether any module makes a mask.
-        has_custom: Whether any module is a custom one.
+        custom_names: The names of the modules that are custom ones.
         custom_ending: "softmax" or "sigmoid" where the last module is a custom one and ends so.
     """
 
     has_mask = False
-    has_custom = False
+    custom_names: tuple[str, ...] = ()
     custom_ending = ""
 
     def add_placed(self, placed: Placed, module: nn.Module) -> None:
         """Append the module of a layer."""
         self.add_module(placed.name, module)
         self.has_mask |= placed.out_shape.masked
-        self.has_custom |= isinstance(placed.layer, Custom)
+        if isinstance(placed.layer, Custom):
+            self.custom_names += (placed.name,)
+
+    @property
+    def has_custom(self) -> bool:
+        """Whether any module is a custom one."""
+        return bool(self.custom_names)
+
+    def lr_factors(self) -> dict[nn.Parameter, float]:
+        """Return the share of the learning rate of each weight that has another one than the others."""
+        found: dict[nn.Parameter, float] = {}
+        for module in self:
+            if isinstance(module, Discriminative):
+                found.update(module.lr_factors())
+        return found
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the output for a batch."""

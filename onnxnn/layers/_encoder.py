@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import abc
+from dataclasses import dataclass, field, replace
 
+from onnxnn_runtime.api.invariants import instance
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import gettext
+from torch import nn
 from typing_extensions import Self
 
 from onnxnn.graph.shape import Shape
+from onnxnn.models.bottlenecks import BottleneckNet
 from onnxnn.models.weights import check_source
 
-from ._checks import back_in_order, flag, places_expected, wrong_input
+from ._checks import back_in_order, flag, is_count, number, places_expected, wrong_input, wrong_value
 from .registry import TRANSIENT, Layer
 
 
@@ -25,14 +29,20 @@ class ImageEncoder(Layer):
             web.
         sha256: The file's checksum; needed for an address.
         trainable: False keeps the features' weights and batch statistics as they are.
+        unfrozen: With trainable=False: how many of the last blocks learn all the same; their batch statistics
+            stay as they are. `model.unfreeze(last=...)` sets it after a first training.
+        lr_factor: The share of the learning rate by which those blocks learn.
     """
 
     weights: str | None = field(default=None, metadata=TRANSIENT)
     sha256: str | None = field(default=None, metadata=TRANSIENT)
     trainable: bool = True
+    unfrozen: int | None = None
+    lr_factor: float = 0.1
 
     def __post_init__(self) -> None:
         flag(self, "trainable", self.trainable)
+        self._check_unfrozen()
         if self.weights is not None:
             object.__setattr__(self, "weights", str(self.weights))
             self._check_weights(str(self.weights))
@@ -43,6 +53,39 @@ class ImageEncoder(Layer):
                 " Give weights=, too, or leave sha256 out.",
                 where=self.call(),
             )
+
+    @property
+    @abc.abstractmethod
+    def num_blocks(self) -> int:
+        """How many blocks the features have: the first convolution, the residual blocks, the last one."""
+
+    @property
+    def frozen_blocks(self) -> int | None:
+        return None if self.trainable else self.num_blocks
+
+    def with_unfrozen(self, last: int, lr_factor: float) -> Self:
+        return replace(self, unfrozen=last, lr_factor=lr_factor)
+
+    def freeze(self, module: nn.Module) -> None:
+        if self.unfrozen is not None:
+            instance(module, BottleneckNet).unfreeze(self.unfrozen, self.lr_factor)
+
+    def _check_unfrozen(self) -> None:
+        number(self, "lr_factor", self.lr_factor)
+        if not 0 < self.lr_factor <= 1:
+            raise wrong_value(self, "lr_factor", self.lr_factor, gettext("a number above 0, up to 1"))
+        if self.unfrozen is None:
+            return
+        if self.trainable:
+            raise LayerError.coded(
+                "E-LAYER-02",
+                "{where}: unfrozen is for a layer with trainable=False; in this one everything learns. "
+                "Leave unfrozen out, or write trainable=False.",
+                where=self.call(),
+            )
+        if not is_count(self.unfrozen) or self.unfrozen > self.num_blocks:
+            expected = gettext("an integer from 1 to {most}, the number of its blocks", most=self.num_blocks)
+            raise wrong_value(self, "unfrozen", self.unfrozen, expected)
 
     def _check_weights(self, source: str) -> None:
         """Refuse weights that cannot be read, before anything is built."""

@@ -10,7 +10,7 @@ from onnxnn_runtime.messages.suggestions import nearest
 from torch import nn
 
 from .other_names import OF_ADD
-from .registry import option_names, registry
+from .registry import find, option_names, registry
 
 _OF_TRAIN = ("epochs", "learning_rate", "loss", "lr", "metrics")
 
@@ -41,6 +41,23 @@ def check_arguments(
         _check_mistyped(options)
         if activation is None:
             raise _without_layer(options)
+
+
+def check_fallback(fallback: object) -> None:
+    """Refuse what cannot stand in for a layer whose weights are not installed.
+
+    Raises:
+        LayerError: It is no layer's name.
+    """
+    if fallback is None:
+        return
+    if not isinstance(fallback, str):
+        raise LayerError.coded(
+            "E-LAYER-01",
+            "add(..., fallback={fallback}): expected a layer's name, such as 'mobilenet_backbone'.",
+            fallback=shortened(fallback),
+        )
+    find(fallback)
 
 
 def _options_go_by_name(

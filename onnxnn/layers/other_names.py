@@ -148,7 +148,7 @@ def instead_of_layer(name: str, known: Collection[str]) -> str:
 _MOST_NAMED = 5
 """How many unknown options a message names."""
 
-OF_ADD = ("layer", "activation", "optimizer")
+OF_ADD = ("layer", "activation", "optimizer", "fallback")
 """What `add` takes beside the options of a layer."""
 
 

@@ -93,6 +93,26 @@ class Layer(abc.ABC):
         """How images were prepared for the published weights that the layer has; None without any."""
         return None
 
+    @property
+    def frozen_blocks(self) -> int | None:
+        """How many blocks a layer has that was added frozen, unfrozen ones among them; None in others."""
+        return None
+
+    def with_unfrozen(self, last: int, lr_factor: float) -> Self:
+        """Return a layer that was added frozen with so many of its last blocks learning.
+
+        Args:
+            last: How many.
+            lr_factor: Their share of the learning rate.
+
+        Raises:
+            LayerError: It has fewer, or a share that is out of range.
+        """
+        return self
+
+    def freeze(self, module: nn.Module) -> None:  # noqa: B027  # most layers have nothing to do
+        """Let the blocks of a module that was built frozen learn that the layer says are unfrozen."""
+
     def assumed_input(self) -> Shape:
         """Return the input shape of this layer when it comes first and no data is loaded yet."""
         raise LayerError.coded(

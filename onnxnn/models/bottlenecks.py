@@ -6,7 +6,7 @@ CVPR 2018, arXiv:1801.04381.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,6 +36,11 @@ class Stage(NamedTuple):
     repetitions: int
     stride: int
     kernel: int = 3
+
+
+def num_blocks(stages: Iterable[Stage]) -> int:
+    """Return how many blocks the features of a table have, the first and the last convolution among them."""
+    return sum(stage.repetitions for stage in stages) + 2
 
 
 @dataclass(frozen=True)
@@ -135,10 +140,27 @@ class BottleneckNet(nn.Module):
         if num_classes is not None:
             self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.num_features, num_classes))
         self._trainable = trainable
+        self._lr_factor = 1.0
         self._initialise()
         if not trainable:
             self.features.requires_grad_(False)
             self.features.eval()
+
+    def unfreeze(self, last: int, lr_factor: float) -> None:
+        """Let the last blocks of frozen `features` learn; batch statistics stay as they are.
+
+        Args:
+            last: How many blocks learn; the others are frozen.
+            lr_factor: Their share of the learning rate.
+        """
+        blocks = list(self.features)
+        for number, block in enumerate(blocks):
+            block.requires_grad_(number >= len(blocks) - last)
+        self._lr_factor = lr_factor
+
+    def lr_factors(self) -> dict[nn.Parameter, float]:
+        """Return the share of the learning rate of each weight that has another one than the network."""
+        return {} if self._lr_factor == 1 else dict.fromkeys(self.features.parameters(), self._lr_factor)
 
     def _initialise(self) -> None:
         """Draw the weights as torchvision does, and let residual blocks begin as the identity.
@@ -164,14 +186,27 @@ class BottleneckNet(nn.Module):
             self.features.eval()
         return self
 
+    def prepared(self, x: torch.Tensor) -> torch.Tensor:
+        """Return images in 0..1 as `features` wants them."""
+        return x
+
+    def parts(self) -> list[Callable[[torch.Tensor], torch.Tensor]]:
+        """Return what an image goes through, one after the other; functions among them have no state."""
+        classifier = [self.classifier] if hasattr(self, "classifier") else []
+        return [self.prepared, *self.features, _pooled, *classifier]
+
     def embed(self, x: torch.Tensor) -> torch.Tensor:
         """Return the feature vectors (N, num_features)."""
-        features: torch.Tensor = self.features(x)
-        return features.mean((2, 3))
+        return _pooled(self.features(self.prepared(x)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.embed(x)
         return self.classifier(x) if hasattr(self, "classifier") else x
+
+
+def _pooled(x: torch.Tensor) -> torch.Tensor:
+    """Return the means over height and width."""
+    return x.mean((2, 3))
 
 
 def emit(graph: GraphBuilder, x: Value, module: BottleneckNet, sizes: tuple[int | None, int | None]) -> Value:

@@ -44,6 +44,9 @@ _STAGES = (
     Stage(6, 320, 1, 1, 3),
 )
 
+NUM_BLOCKS = bottlenecks.num_blocks(_STAGES)
+"""The first convolution, the residual blocks, and the last convolution."""
+
 
 class EfficientNetLite0(BottleneckNet):
     """EfficientNet-Lite0: images (N, C, H, W) of any size to feature vectors (N, 1280), or to class scores.
@@ -68,9 +71,8 @@ class EfficientNetLite0(BottleneckNet):
         super().__init__(_STAGES, _widths(in_channels), style, num_classes, dropout, trainable)
         self.normalize = normalize
 
-    def embed(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the feature vectors (N, 1280)."""
-        return super().embed((x - MEAN) / STD if self.normalize else x)
+    def prepared(self, x: torch.Tensor) -> torch.Tensor:
+        return (x - MEAN) / STD if self.normalize else x
 
 
 def multiply_adds(in_channels: int, height: int, columns: int) -> int:

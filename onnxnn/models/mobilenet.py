@@ -19,6 +19,9 @@ _STAGES = (
     Stage(6, 320, 1, 1),
 )
 
+NUM_BLOCKS = bottlenecks.num_blocks(_STAGES)
+"""The first convolution, the residual blocks, and the last convolution."""
+
 
 def channels(count: float) -> int:
     """Return the multiple of 8 nearest to `count`, at least 8 and never more than a tenth below it."""

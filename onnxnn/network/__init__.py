@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onnxnn_runtime.api.calls import checked_class
 
-from . import adding, diffusion, files, inspection, loading, training
+from . import adding, diffusion, files, inspection, loading, training, unfreezing
 from . import inference as running
 from .advice import ATTRIBUTES, OPTIONS
 from .attributes import VALUES
@@ -46,6 +46,7 @@ class Network(NetworkCore):
     load_dataset = loading.load_dataset
 
     add = adding.add
+    unfreeze = unfreezing.unfreeze
     print_model = adding.print_model
     summary = adding.summary
 

@@ -7,14 +7,16 @@ from typing import cast
 
 from onnxnn_runtime.errors import LayerError
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
 from onnxnn.console.display import PrintedText
 from onnxnn.definition.summary import table
-from onnxnn.layers.adding import check_arguments
-from onnxnn.layers.registry import immutable
+from onnxnn.layers.adding import check_arguments, check_fallback
+from onnxnn.layers.efficientnet import MissingWeightsError
+from onnxnn.layers.registry import find, immutable
 from onnxnn.training import optimizers
 
 from .core import NetworkCore
@@ -26,6 +28,8 @@ def add(
     layer: str | nn.Module | None = None,
     activation: str | None = None,
     optimizer: str | None = None,
+    *,
+    fallback: str | None = None,
     **options: object,
 ) -> None:
     """Append a layer, an activation, or choose the optimizer.
@@ -35,6 +39,8 @@ def add(
         activation: An activation's name in any case.
         optimizer: SGD, Adam, AdamW, Adagrad, ASGD or RMSprop; without a layer, the options are the
             optimizer's, e.g. add(optimizer="SGD", momentum=0.8).
+        fallback: The layer to append instead where the package of weights="auto" is not installed; a warning
+            says what to install.
         options: The layer's options, such as size=(4, 10).
 
     Raises:
@@ -46,6 +52,7 @@ def add(
         misspelled = cast(str, options.pop("optimmizer"))  # what it is, is checked below
         optimizer = optimizer or misspelled
     check_arguments(layer, activation, optimizer, options)
+    check_fallback(fallback)
     if layer is None and activation is None:
         if optimizer is None:
             raise LayerError.coded(
@@ -59,7 +66,21 @@ def add(
         self._state = replace(self._state, calls=self._state.calls + 1, optimizer=choice)
         return
     chosen = None if optimizer is None else optimizers.optimizer_name(optimizer)
-    self._become(self._state.with_layer(layer, activation, options))
+    try:
+        self._become(self._state.with_layer(layer, activation, options))
+    except MissingWeightsError as error:
+        if fallback is None:
+            raise
+        found = find(fallback).kind
+        self._become(self._state.with_layer(found, activation, {}))
+        warn(
+            gettext(
+                "{error} Until then {fallback} stands in for it, which has to learn everything from your "
+                "images.",
+                error=error,
+                fallback=shortened(found),
+            )
+        )
     if chosen is not None:
         self.optimizer = chosen
 

@@ -124,7 +124,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         state, lines = adapted(_with_optimizer(state, settings), settings.loss)
         state, job = _job(state, before is None, settings, Path(resume or file), self.verbose, callbacks)
         trainer = job.prepare(machine, before, finish)
-        self._say(lines)
+        self._say((*lines, *trainer.optimization.lines))
         state, stopped = _trained(state, job, trainer)
     self._become((state, ()))
     self.save_fold, self.history = str(folder), trainer.history

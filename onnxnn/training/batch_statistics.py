@@ -47,7 +47,7 @@ class BatchStatistics:
         self._net = net
         self._layers = [
             module
-            for module in net.modules()
+            for module in _training(net)
             if isinstance(module, _NormBase) and module.running_mean is not None and module.momentum != 0
         ]
         self._own = [layer.momentum for layer in self._layers]
@@ -114,6 +114,16 @@ class BatchStatistics:
             for hook in hooks:
                 hook.remove()
             self._net.eval()
+
+
+def _training(net: nn.Module) -> list[nn.Module]:
+    """Return the modules of a network that training mode reaches; all come back in the mode they are in."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.train()
+    found = [module for module, _ in modes if module.training]
+    for module, was_training in modes:
+        module.training = was_training
+    return found
 
 
 class _Mean:

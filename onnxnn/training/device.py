@@ -112,6 +112,14 @@ class Machine:
         self._half = {"16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}.get(precision)
         self._scaler = torch.amp.GradScaler(self.device.type) if precision == "16-mixed" else None
 
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the features of frozen layers may be computed once for each sample.
+
+        They are in this process alone, and in full precision, which autocast leaves.
+        """
+        return self._half is None
+
     def finish(self) -> None:
         """Let the random numbers that follow training be the same in all processes."""
 

@@ -12,6 +12,7 @@ from onnxnn_runtime.messages.shorten import shortened
 from torch import nn
 
 from onnxnn.definition.definition import Net
+from onnxnn.definition.frozen import Part, frozen_beginning
 from onnxnn.definition.module import evaluating
 from onnxnn.layers.inception import AuxiliaryClassifier
 
@@ -34,6 +35,13 @@ class LossModule(nn.Module):
     loss: Loss
     is_per_sample = True
 
+    def shorten(self) -> Part | None:
+        """Let inputs be features from now on: the output of the network's frozen beginning, which it returns.
+
+        None where there is no such beginning; then inputs stay what they are. Call it in training mode.
+        """
+        return None
+
 
 class Learner(LossModule):
     """A network and its loss as one module: (x, target) -> (loss, what the loss saw).
@@ -46,6 +54,7 @@ class Learner(LossModule):
         self.net = net
         self.loss = loss
         self.is_per_sample = loss.name not in EMBEDDING_LOSSES
+        self._short: tuple[Net, ...] = ()  # in a tuple, so that its modules are those of `net` alone
         self._has_auxiliary = any(isinstance(module, AuxiliaryClassifier) for module in net.modules())
         if self._has_auxiliary and loss.name in EMBEDDING_LOSSES:
             raise TrainingError.coded(
@@ -57,11 +66,24 @@ class Learner(LossModule):
 
     def forward(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         given = self.inputs(x, target)
-        output = self._learning(given) if self.training else self.net.answer(given, self.loss.from_logits)
+        output = self._learning(given) if self.training else self._run.answer(given, self.loss.from_logits)
         loss: Tensor = self.loss(output, target)
         if self._has_auxiliary and self.training:
             loss = loss + self._auxiliary_loss(target)
         return loss, output
+
+    def shorten(self) -> Part | None:
+        found = frozen_beginning(self.net)
+        if found is None:
+            return None
+        beginning, rest = found
+        self._short = (rest,)
+        return beginning
+
+    @property
+    def _run(self) -> Net:
+        """The network, or what is left of it."""
+        return self._short[0] if self._short else self.net
 
     def inputs(self, x: Tensor, target: Tensor) -> Any:
         """Return what the network is given for a batch."""
@@ -70,7 +92,8 @@ class Learner(LossModule):
     def _learning(self, x: Tensor) -> Tensor:
         """Return what the loss sees in training; a custom module may fail on a single sample."""
         try:
-            return self.net.logits(x) if self.loss.from_logits else self.net(x)
+            output: Tensor = self._run.logits(x) if self.loss.from_logits else self._run(x)
+            return output
         except Exception as error:  # whatever the user's own code raises
             if not self.net.has_custom or len(x) > 1:
                 raise

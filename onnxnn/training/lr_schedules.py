@@ -108,7 +108,7 @@ def _constant(optimizer: torch.optim.Optimizer, epochs: int, steps: int) -> None
 
 def _cosine(optimizer: torch.optim.Optimizer, epochs: int, steps: int, end: float = 0.0) -> Schedule:
     """Half a cosine from lr to `end` over all epochs (Loshchilov and Hutter 2017, arXiv:1608.03983)."""
-    lr = optimizer.param_groups[0]["lr"]
+    lr = min(group["lr"] for group in optimizer.param_groups)
     if end > lr:
         raise ValueError(gettext("expected end to be at most lr, {lr}, got {end}", lr=lr, end=end))
     return lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs, eta_min=end)

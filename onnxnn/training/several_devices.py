@@ -102,6 +102,10 @@ class SeveralDevices(Machine):
         self._interruptions = Interruptions()
         self._normalization = SynchronizedBatchNorm(nn.Module())
 
+    @property
+    def keeps_features(self) -> bool:
+        return False
+
     def start(self) -> None:
         """Start the other processes, where there are any; each runs the same script to here.
 

@@ -20,6 +20,7 @@ from .callbacks import Callback
 from .device import Machine
 from .ema import MovingAverage, put
 from .epoch_figures import EpochFigures
+from .frozen_features import with_features
 from .history import History, Row
 from .learner import LossModule, Sums, figures, sums
 from .metrics import Metric
@@ -51,6 +52,7 @@ class Trainer:
     Attributes:
         epoch: How many epochs are done, those of an earlier run that it resumes included.
         history: Their rows.
+        optimization: The optimizer and its schedule.
         stop: Set it to end training after the epoch.
         is_best: Whether the last epoch was the best so far.
         is_measured: Whether the running statistics of batch normalisation are those of the weights, measured
@@ -86,14 +88,15 @@ class Trainer:
         self._look_at = time.monotonic() + _LOOK_EVERY
         self.machine.start()
         check_agreement(self.machine, learner, train, validation, settings)
+        self._train, self._validation = train, validation
         self._learner = learner.to(self.machine.device)
         self.machine.take_from_main(self._learner)
         # Convolutions run 1.2 (LeNet) to 1.7 times (MobileNetV2) as fast with channels last in memory.
         self._channels_last = can_be_channels_last(self.net)
         if self._channels_last:
             self._learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._optimization = Optimization(
-            settings, self._learner.parameters(), settings.epochs, len(train), self.machine.fused
+        self.optimization = Optimization(
+            settings, self._learner.parameters(), len(train), self.machine.fused, self.net.lr_factors()
         )
         self._average = MovingAverage(self.net, decay) if decay else None
         self._statistics = BatchStatistics(self._learner)
@@ -113,7 +116,7 @@ class Trainer:
         Raises:
             TrainingError: The loss or a weight became NaN or infinite.
         """
-        self._module, self._stepper = self.machine.setup(self._learner, self._optimization.optimizer)
+        self._module, self._stepper = self.machine.setup(self._learner, self.optimization.optimizer)
         self._learner.train()  # every module: an earlier training leaves them in evaluation mode
         self._restore_random()
         try:
@@ -135,6 +138,9 @@ class Trainer:
     def _all_epochs(self) -> None:
         try:
             self.machine.together(lambda: self._call("on_start"))
+            if self.machine.keeps_features:
+                parts = self.train, self.validation
+                self._train, self._validation = with_features(self._learner, *parts, self._prepared)
             while self.epoch < self.settings.epochs and not self.stop:
                 self._one_epoch()
         except KeyboardInterrupt:
@@ -162,9 +168,9 @@ class Trainer:
         self._statistics.begin_epoch()
         self._figures = EpochFigures(self.loss, self.metrics, self.epoch)
         listeners = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
-        lr = self._optimization.lr
+        lr = self.optimization.lr
         with self.machine.epoch():
-            for x, target, share in self.machine.batches(self.train, self.loss.size):
+            for x, target, share in self.machine.batches(self._train, self.loss.size):
                 loss, output = self._step(x, target, share)
                 with self.machine.after_step():
                     self._after_step(loss, output, target, share, listeners if self.machine.is_main else [])
@@ -189,7 +195,7 @@ class Trainer:
         self.machine.step(self._stepper)
         if self._average is not None:
             self._average.update()
-        self._optimization.after_step()
+        self.optimization.after_step()
         return loss.detach(), output.detach()
 
     def _after_step(
@@ -205,6 +211,9 @@ class Trainer:
     def _laid_out(self, x: Tensor) -> Tensor:
         return x.contiguous(memory_format=torch.channels_last) if self._channels_last and x.ndim == 4 else x
 
+    def _prepared(self, x: Tensor) -> Tensor:
+        return self._laid_out(x.to(self.machine.device))
+
     def _finish_epoch(self, row: Row) -> None:
         self._figures = EpochFigures(self.loss, self.metrics, self.epoch)
         if self._average is not None:  # the statistics of training are those of other weights
@@ -217,7 +226,7 @@ class Trainer:
         if self.is_best:
             self.history.best_epoch = self.epoch
         self.stop = self.stop or self._monitor.is_patience_over
-        self._optimization.after_epoch(self._monitor.signed(row))
+        self.optimization.after_epoch(self._monitor.signed(row))
         if self.validation is not None and (self.stop or self.epoch >= self.settings.epochs):
             self._finish_measuring()  # without validation there is time until the end
         self.stop = any(self.machine.together(self._is_to_stop))
@@ -233,10 +242,11 @@ class Trainer:
         Args:
             alone: Whether this process calls it alone.
         """
-        if self.validation is None:
+        validation = self._validation
+        if validation is None:
             return {}
         machine, is_shared = self.machine, self._learner.is_per_sample and not alone
-        data = machine.part(self.validation) if is_shared else self.validation
+        data = machine.part(validation) if is_shared else validation
 
         def measured() -> Sums:
             return sums(self._learner, data, self.metrics, machine.device)
@@ -256,7 +266,7 @@ class Trainer:
             x, target = (part.to(self.machine.device) for part in batch)
             self._learner(self._laid_out(x), target)
 
-        self._statistics.measure(run, lambda: self.train.some(SAMPLES, SMALLEST_BATCH))
+        self._statistics.measure(run, lambda: self._train.some(SAMPLES, SMALLEST_BATCH))
         self.is_measured = True
 
     def _finish_measuring(self) -> None:
@@ -304,7 +314,7 @@ class Trainer:
         state: TrainingState = {
             "epoch": self.epoch,
             "settings": self.settings.to_data(),
-            "lr": self._optimization.base_lr,
+            "lr": self.optimization.base_lr,
             "history": [dict(row) for row in self.history],
             "unmeasured": None if self._unmeasured is None else dict(self._unmeasured),
             "best_epoch": self.history.best_epoch,
@@ -312,7 +322,7 @@ class Trainer:
         }
         state |= self._monitor.state()
         if not light:
-            state |= self._optimization.state()
+            state |= self.optimization.state()
             state["random"] = random_state()
             state["average"] = None if self._average is None else self._average.state()
         return state
@@ -340,16 +350,16 @@ class Trainer:
             if state["loss"].keys() == self.loss.state_dict().keys():
                 self.loss.load_state_dict(state["loss"])
             self._load_average(state.get("average"))
-            self._optimization.load(state)
+            self.optimization.load(state, is_same=same_schedule)
             if same_schedule:
                 self._monitor.load(state)
                 self._remember_best(state)
-                self._optimization.load_schedule(state)
+                self.optimization.load_schedule(state)
             else:
                 if keep_best and state["settings"]["loss"] == self.settings.loss:
                     self._monitor.look_back(self.history)
                     self._remember_best(state)
-                self._optimization.begin_schedule(max(1, self.settings.epochs - self.epoch))
+                self.optimization.begin_schedule(max(1, self.settings.epochs - self.epoch))
             if "random" in state:
                 check_random_state(state["random"])
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:

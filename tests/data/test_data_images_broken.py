@@ -123,3 +123,16 @@ def test_a_bar_is_shown_while_it_takes_long(
     out, err = capsys.readouterr()
     assert ("loading" in err and "/12" in err) is shown
     assert "loading" not in out
+
+
+def test_a_class_of_one_image_is_pointed_out(folders, capsys):
+    for number in range(1, 6):
+        (folders / "dog" / f"{number}.jpg").unlink()
+    nn("cls").load_img_data(folders)
+    assert "class 'dog' has a single image: it is learned by heart" in capsys.readouterr().out
+    nn("embed").load_img_data(folders)
+    assert capsys.readouterr().out == ""
+    for number in range(1, 6):
+        (folders / "cat" / f"{number}.jpg").unlink()
+    nn("cls").load_img_data(folders)
+    assert "2 classes have a single image each ('cat', 'dog')" in capsys.readouterr().out

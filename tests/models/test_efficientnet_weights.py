@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
+from PIL import Image
 from support.paths import ROOT
 
 from onnxnn import nn
@@ -65,3 +66,24 @@ def test_the_lines_of_the_page_find_cats_alike(tmp_path, monkeypatch, capsys):
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
     similarity = float(capsys.readouterr().out.split()[-1])
     assert 0 < similarity < 0.3
+
+
+def test_the_page_on_a_few_photographs(tmp_path, monkeypatch):
+    """Its blocks one after the other, with small images and few epochs."""
+    page = (ROOT / "docs" / "few-photographs.md").read_text(encoding="utf-8")
+    code = "".join(re.findall(r"```\n(.*?)```", page, flags=re.DOTALL))
+    for old, new in (("(224, 224)", "(64, 64)"), ("epochs=20", "epochs=2"), ("epochs=5", "epochs=1")):
+        assert old in code
+        code = code.replace(old, new)
+    for label, name in (("cat", "chelsea.png"), ("coffee", "coffee.png")):
+        (tmp_path / "pets" / "train" / label).mkdir(parents=True)
+        for number in range(4):
+            with Image.open(photograph(name)) as image:
+                part = image.crop((40 * number, 0, 40 * number + 200, 200))
+            part.save(tmp_path / "pets" / "train" / label / f"{number}.png")
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "script.py"
+    script.write_text(code, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("few_photographs", script)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    assert rt.load("pets.onnx").card.output.classes == ("cat", "coffee")

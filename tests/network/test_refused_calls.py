@@ -90,6 +90,7 @@ REFUSED = {
         {"checkpoint": CHECKPOINT, "filename": "../taken"},
         {"resume": OTHER},
     ],
+    "unfreeze": [{}, {"last": 2}],
     "evaluate": [{"data": (X[:, :2], Y)}, {"loss": "nll"}, {"metrics": "speed"}],
     "set_seed": [{"seed": -1}],
     "plot_history": [{"path": TAKEN}],

@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from onnxnn import nn
 from onnxnn.checkpoint import checkpoint
-from onnxnn.data.batches import default_batch_size
+from onnxnn.data.batch_sizes import default_batch_size
 from onnxnn.training.trainer import Trainer
 
 
