@@ -156,7 +156,7 @@ def _labels(y: torch.Tensor, card: ModelCard) -> Sequence[object] | None:
     """Return class names, or values; None for anything else, such as the next token of each."""
     if card.output.kind == "values":
         return y.numpy().tolist() if y.is_floating_point() else None
-    if y.is_floating_point() or y.ndim != 1 or card.input.kind == "tokens":
+    if y.is_floating_point() or y.ndim != 1 or card.output.kind == "tokens":
         return None
     classes = card.output.classes
     ids: list[int] = y.tolist()

@@ -176,8 +176,8 @@ class Calibrated:
         if not selection.weighted:
             raise ExportError.coded(
                 "E-QUANT-01",
-                "expected a convolution or a linear layer before the last layer, which stays in float: INT8 "
-                "makes no other layer faster. Keep the float file.",
+                "expected a convolution, or a linear layer before those of the feature vector and of the "
+                "output, which stay in float: INT8 makes no other layer faster. Keep the float file.",
             )
         means = measure_means(model, selection, trial.feeds())
         ranges = measure_ranges(model, options.method, trial.feeds())

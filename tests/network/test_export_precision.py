@@ -209,6 +209,24 @@ def test_class_names_that_are_numbers_keep_their_classes(few, tmp_path):
     np.testing.assert_array_equal(y, network._state.data.train.samples.labels.numpy())
 
 
+def test_classes_of_tokens_are_compared_with_the_labels(tmp_path):
+    tokens = np.random.default_rng(0).integers(0, 6, (60, 5))
+    network = nn("cls", verbose=0)
+    network.load_dataset(tokens, np.array(["few", "many"])[tokens[:, 0] // 3])
+    network.add("embedding", size=8)
+    network.add("linear", size=16, activation="relu")
+    network.add("linear", size=16, activation="relu")
+    network.add("lstm", size=8)
+    network.add("linear", size=2, activation="softmax")
+    network.save_fold = str(tmp_path / "ckpt")
+    network.train(epochs=1)
+    _, y = held(network)
+    np.testing.assert_array_equal(y, network._state.data.train.samples.labels.numpy())
+    for precision in ("int8", "fp16"):
+        report = network.export(tmp_path / "a.onnx", precision=precision, max_drop=100)
+        assert report.quantization.facts.measure == "accuracy"
+
+
 def test_values_are_compared_with_the_targets(tmp_path):
     x = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
     network = nn("reg", verbose=0)

@@ -56,6 +56,8 @@ def start_of(path: str, setting: Setting, low_memory: bool) -> Start:
     from onnxnn_runtime.messages.catalogue import gettext
     from onnxnn_runtime.messages.system import system_reason
 
+    if getattr(sys, "frozen", False):  # a program that would be started again, not a Python
+        return Start(problem=gettext("no process of Python can be started: {reason}", reason=sys.executable))
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     asked = json.dumps([setting.device, setting.threads, setting.workers, setting.batch_size, low_memory])
     try:

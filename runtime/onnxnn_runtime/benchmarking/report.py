@@ -43,8 +43,10 @@ class Measurement:
         p95: Seconds that 95 of 100 runs took at most.
         rate: How many units (images, rows, tokens, ...) come out in a second.
         peak_share: Multiply-adds a second relative to those of a product of two large matrices of float32
-            with as many threads; None where they cannot be counted. A file of integers can surpass 1.
-        start: Seconds from the start of a new Python to the first result: import, opening, one run.
+            on the same device with as many threads; None where they cannot be counted. A file of integers
+            can surpass 1.
+        start: Seconds from the first line that a new Python runs to the first result: import, opening, one
+            run.
         memory: Bytes of the most memory that such a process held; None where the system does not say.
         spread: How far the turns differ: the fastest from the slowest, relative to the median.
         runs: How many runs were timed.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.benchmarking import benchmark as module
-from onnxnn_runtime.benchmarking import candidate
+from onnxnn_runtime.benchmarking import candidate, child
 from onnxnn_runtime.benchmarking.child import Start, start_of
 from onnxnn_runtime.benchmarking.report import Setting
 from support.models import FLOAT, graph, model, node, tensor, value
@@ -264,6 +265,13 @@ def test_files_that_cannot_be_opened(tmp_path, golden):
 def test_a_device_that_is_absent_is_refused(golden, device):
     with pytest.raises(rt.DeviceError, match="device="):
         rt.benchmark(golden / "models" / "table.onnx", devices=[device])
+
+
+def test_a_program_that_holds_python_is_not_started_again(golden, monkeypatch):
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(child.subprocess, "run", lambda *_, **__: pytest.fail("started"))
+    found = start_of(str(golden / "models" / "table.onnx"), Setting("cpu", 1, 1, 1), False)
+    assert found.problem.startswith("no process of Python can be started")
 
 
 def test_a_new_process_reports_start_and_memory(golden):
