@@ -35,10 +35,12 @@ SLOW = (
     "guides/image-encoder.md",
     "guides/look-inside-the-weights.md",
     "image-data.md",
+    "report.md",
     "sequences.md",
     "transformers.md",
     "zh-CN/boards.md",
     "zh-CN/browser-page.md",
+    "zh-CN/report.md",
 )
 """Pages that take more than five seconds."""
 

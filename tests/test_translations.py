@@ -19,6 +19,7 @@ PAGES = {
     "docs/zh-CN/deploy.md": "docs/deploy.md",
     "docs/zh-CN/galleries.md": "docs/galleries.md",
     "docs/zh-CN/browser-page.md": "docs/browser-page.md",
+    "docs/zh-CN/report.md": "docs/report.md",
     "docs/zh-CN/quantization.md": "docs/quantization.md",
     "docs/zh-CN/devices.md": "docs/devices.md",
     "docs/zh-CN/benchmarking.md": "docs/benchmarking.md",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onnxnn_runtime.api.calls import checked_class
 
-from . import adding, diffusion, files, inspection, loading, training, unfreezing
+from . import adding, diffusion, files, inspection, loading, reporting, training, unfreezing
 from . import inference as running
 from .advice import ATTRIBUTES, OPTIONS
 from .attributes import VALUES
@@ -64,6 +64,7 @@ class Network(NetworkCore):
     inference = running.inference
     generate = running.generate
     print_result = running.print_result
+    report = reporting.report
 
     noisy = diffusion.noisy
     sample = diffusion.sample

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto
 from onnxnn_runtime.errors import ExportError
+from onnxnn_runtime.labelled.samples import Samples
 
 from .correction import corrected, measure_means
 from .equalisation import equalized, ranks_of, tied_values
@@ -19,7 +20,6 @@ from .options import QuantizeOptions
 from .processor import IntegerTypes, integer_types
 from .rounding import rounded
 from .running import Feeds, Runner
-from .samples import Samples
 from .selection import Selection, select
 from .statistics import channel_peaks
 

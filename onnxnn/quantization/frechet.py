@@ -9,10 +9,10 @@ from onnxnn_runtime.card.diffusion import DiffusionSpec
 from onnxnn_runtime.diffusion.options import SamplingOptions
 from onnxnn_runtime.diffusion.sampler import make_plan
 from onnxnn_runtime.diffusion.sampling import sample_images
+from onnxnn_runtime.labelled.samples import Samples
 
 from .measures import Array, Comparison, Measure
 from .running import Feeds, Runner
-from .samples import Samples
 
 _SIDE = 8
 """Rows and columns of the means that stand for an image."""

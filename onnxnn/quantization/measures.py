@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from onnxnn_runtime.card.labels import THRESHOLD
 from onnxnn_runtime.card.quantization import GROWS
+from onnxnn_runtime.labelled.samples import Samples
 
 from .running import Feeds, Runner
-from .samples import Samples
 
 Array = np.ndarray[Any, Any]
 

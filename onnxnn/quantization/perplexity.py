@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from onnxnn_runtime.card.card import StateSpec
 from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.labelled.samples import Samples
 from onnxnn_runtime.session.states import zeros_of
 
 from .measures import Array, Comparison, Measure
 from .running import Feeds, Runner
-from .samples import Samples
 
 _LEAST = 1e-12
 """The least probability that counts, so that a perplexity is finite."""

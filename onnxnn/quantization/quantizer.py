@@ -19,6 +19,7 @@ from onnxnn_runtime.card.words import figures_text, held_out_text, made_up_text
 from onnxnn_runtime.errors import DataError, ExportError, InputError
 from onnxnn_runtime.files.access import write_atomically
 from onnxnn_runtime.files.paths import path_text
+from onnxnn_runtime.labelled.samples import Samples
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
@@ -31,7 +32,7 @@ from .measures import MIN_COSINE, Comparison, Measure
 from .options import QuantizeOptions
 from .processor import here, integer_types
 from .running import Runner, fastest
-from .samples import Samples, read_samples
+from .samples import read_samples
 from .selection import name_nodes
 from .sources import FloatFile, open_float_file, stays_in_float
 

@@ -42,6 +42,7 @@ if _TYPE_CHECKING:
     from .gallery.gallery import Gallery
     from .gallery.index_facts import IndexFacts
     from .gallery.results import Changes, Classification, Match, Matches
+    from .report.result import ModelReport
     from .similarity import get_similarity
     from .streaming import FrameResult
     from .teaching.taught import TaughtModel
@@ -83,6 +84,7 @@ __all__ = [
     "MissingInputError",
     "Model",
     "ModelCard",
+    "ModelReport",
     "OnnxnnError",
     "OutOfMemoryError",
     "OutputError",
@@ -115,6 +117,7 @@ _LAZY = {
     "IndexFacts": "gallery.index_facts",
     "Match": "gallery.results",
     "Matches": "gallery.results",
+    "ModelReport": "report.result",
     "SamplerSpec": "card.diffusion",
     "Schedule": "card.schedule",
     "TaughtModel": "teaching.taught",

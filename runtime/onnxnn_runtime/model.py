@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .generation.options import Generated, GenerationOptions
     from .generation.seq2seq import Follow
     from .inputs.options import Reading, Streaming
+    from .report.result import ModelReport
     from .session.engine import Engine
     from .session.onnxfile import FileFacts
     from .streaming import FrameResult
@@ -315,6 +316,41 @@ class Model(Opened):
         """
         asked = ReadOptions(**options)
         return reported(self._embed(inputs, normalize, asked), asked)
+
+    @takes_by_name(ReadOptions)
+    def report(
+        self,
+        data: object,
+        labels: object = None,
+        train: object = None,
+        lang: str | None = None,
+        **options: Unpack[Reading],
+    ) -> ModelReport:
+        """Say what the model gets right and wrong on samples whose labels are known.
+
+            report = model.report("pets/test", train="pets/train")
+            report["accuracy"], report["confusion"]
+            report.save("report.html")                       # also .json, and .png for the confusion matrix
+
+        Args:
+            data: A folder whose subfolders are the classes, a CSV file with its label column, a `.npz` file
+                with the arrays `data` and `label`, or inputs as for `predict`, with `labels`. For a model
+                that continues texts: texts, tokens, or a `.txt` file with a text in each line.
+            labels: The label of each sample; None takes those of `data`.
+            train: What the model learned from, in any of these forms, to find images and rows that stand on
+                both sides.
+            lang: "en" or "zh" for the page; None takes the language of messages.
+            errors, batch_size, progress, channel_order: See `onnxnn_runtime.inputs.options.ReadOptions`.
+
+        Raises:
+            CardError: The file has no card, or does none of that.
+            DataError: There are no labels, or they do not match the model.
+            InputError: An input does not match the model, or is broken and `errors` is "raise".
+        """
+        from .report.making import Asked, report_on  # here, so that models open without it
+
+        asked = Asked(data, labels, train, lang, ReadOptions(**options))
+        return report_on(self._engine, self.name, self._require_card("report"), self.kind, asked)
 
     @takes_by_name(StreamOptions)
     def stream(self, frames: Iterable[object], **options: Unpack[Streaming]) -> Iterator[FrameResult]:

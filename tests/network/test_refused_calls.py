@@ -121,6 +121,7 @@ REFUSED = {
     ],
     "generate": [{"prompt": "a"}],
     "print_result": [{"result": np.zeros((2, 2, 2, 2))}],
+    "report": [{"data": X, "labels": [9] * len(X)}, {"data": X}],
     "noisy": [{"data": X}],
     "sample": [{"num": 1}],
     "interpolate": [{"first": X, "second": X}],

@@ -32,11 +32,13 @@ def card_with(classes, tmp_path, kind="cls"):
         (["1", "2", "10"], ["2", "10", "1"], [2, 1, 0]),
         (["1", "2", "10"], np.array([2, 10, 1]), [2, 1, 0]),
         (["3", "7"], [7, 3], [1, 0]),
+        (["cat", "dog"], [[0, 1], [1, 0]], [1, 0]),  # one-hot, as training takes it
+        (["cat", "dog"], [[1], [0]], [1, 0]),
     ],
 )
 def test_labels_are_names_or_indices(tmp_path, classes, labels, expected):
     card, x = card_with(classes, tmp_path)
-    found = read_samples(x, card, np.resize(labels, NUM)).labels
+    found = read_samples(x, card, np.array([labels[i % len(labels)] for i in range(NUM)])).labels
     np.testing.assert_array_equal(found, np.resize(expected, NUM))
 
 
@@ -48,7 +50,7 @@ def test_labels_are_names_or_indices(tmp_path, classes, labels, expected):
         (["cat", "dog"], [0, 2]),
         (["cat", "dog"], ["cat", 1]),
         (["cat", "dog"], ["cat", None]),
-        (["cat", "dog"], [[0, 1], [1, 0]]),
+        (["cat", "dog"], [[0, 1], [1, 1]]),
         (["cat", "dog"], 3),
         (["cat", "dog"], "cat"),
     ],

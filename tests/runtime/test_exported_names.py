@@ -37,6 +37,7 @@ NAMES = {
         "MissingInputError",
         "Model",
         "ModelCard",
+        "ModelReport",
         "OnnxnnError",
         "OutOfMemoryError",
         "OutputError",

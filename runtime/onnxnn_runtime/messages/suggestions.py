@@ -180,15 +180,15 @@ class AdviceTable(abc.Mapping):  # type: ignore[type-arg]  # in Python 3.7 it ta
 
 def _model_attributes() -> Mapping[str, str]:
     training = gettext("a model file is trained with the package onnxnn: from onnxnn import nn")
-    scoring = gettext(
-        "compare the labels of predict(inputs) with yours, or use evaluate of the package onnxnn"
-    )
+    scoring = gettext("use report(data): samples with labels, such as a folder of class folders")
     classes = gettext("use .card.output.classes")
     return {
         "classes": classes,
         "classes_": classes,
         "classify": gettext("use predict(inputs)"),
         "compile": training,
+        "classification_report": scoring,
+        "confusion_matrix": scoring,
         "encode": gettext("use embed(inputs)"),
         "eval": gettext("a model file has no training mode; use infer(x) or predict(inputs)"),
         "evaluate": scoring,

@@ -1,0 +1,1 @@
+"""Samples with their labels, as measuring a model takes them."""
