@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from onnxnn_runtime import InputSpec, LayerError, ModelCard, OutputSpec, load
@@ -12,6 +13,7 @@ from torch import nn
 from onnxnn.definition.definition import Definition
 from onnxnn.export.exporter import export_onnx
 from onnxnn.export.options import ExportOptions
+from onnxnn.graph.nodes import MOST_PARTS
 from onnxnn.graph.shape import Shape
 from onnxnn.kinds import kind_of
 from onnxnn.layers.custom import MissingModuleError
@@ -192,3 +194,34 @@ def test_a_module_gives_floats_or_tokens_of_tokens():
         definition = Definition(Shape.tokens(5, vocabulary=9))
         definition = definition.with_layer(1, module)
         assert definition.output_shape.axes == axes
+
+
+class Chunks(nn.Module):
+    """Many parts of the features, as torch cuts them."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        self.linear = nn.Linear(5, 20)
+
+    def forward(self, x):
+        y = self.linear(x)
+        if self.how == "chunk":
+            parts = y.chunk(10, dim=-1)
+        elif self.how == "split":
+            parts = y.split([1, 2, 3, 1, 2, 3, 8], dim=-1)
+        else:
+            parts = [part.unsqueeze(-1) for part in y.unbind(-1)]
+        return torch.cat([torch.tanh(part) * (i + 1) for i, part in enumerate(parts)], dim=-1)
+
+
+@pytest.mark.parametrize("how", ["chunk", "split", "unbind"])
+@pytest.mark.parametrize("opset", [11, 13, 18])
+def test_many_parts_are_no_split_that_webgpu_refuses(tmp_path, how, opset):
+    definition = network(Chunks(how), Shape.vector(5))
+    path = tmp_path / "a.onnx"
+    options = ExportOptions(opset_version=opset)
+    report = export_onnx(kind_of("cls", definition), definition.build(), card("array", ()), path, options)
+    assert report.parity["absolute"] <= 1e-5
+    splits = [node for node in onnx.load(path).graph.node if node.op_type == "Split"]
+    assert all(len(node.output) <= MOST_PARTS for node in splits)
