@@ -40,6 +40,7 @@ SLOW = (
     "transformers.md",
     "zh-CN/boards.md",
     "zh-CN/browser-page.md",
+    "zh-CN/image-data.md",
     "zh-CN/report.md",
 )
 """Pages that take more than five seconds."""

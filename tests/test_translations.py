@@ -20,6 +20,8 @@ PAGES = {
     "docs/zh-CN/galleries.md": "docs/galleries.md",
     "docs/zh-CN/browser-page.md": "docs/browser-page.md",
     "docs/zh-CN/report.md": "docs/report.md",
+    "docs/zh-CN/files.md": "docs/files.md",
+    "docs/zh-CN/image-data.md": "docs/image-data.md",
     "docs/zh-CN/quantization.md": "docs/quantization.md",
     "docs/zh-CN/devices.md": "docs/devices.md",
     "docs/zh-CN/benchmarking.md": "docs/benchmarking.md",
