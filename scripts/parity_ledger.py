@@ -35,7 +35,7 @@ TITLES = (("layer", "kind of network", "runtime", "version", "Python", "processo
 
 def main(given: Sequence[str] | None = None) -> int:
     """Return the status of the command: 0 where every difference is small."""
-    from ledger.files import rows, write_files
+    from ledger.files import rows, write_files, write_fixed_files
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     names = [runtime.name for runtime in COLUMNS]
@@ -47,6 +47,7 @@ def main(given: Sequence[str] | None = None) -> int:
     failed = []
     with tempfile.TemporaryDirectory() as folder:
         files = write_files(Path(folder), options.rows)
+        fixed = write_fixed_files(Path(folder), files)
         print(f"{len(files)} files", flush=True)
         for runtime in COLUMNS:
             if options.only and runtime.name not in options.only:
@@ -56,7 +57,11 @@ def main(given: Sequence[str] | None = None) -> int:
                 print(f"{runtime.name}: {results[runtime.name]['version']}", flush=True)
             except CannotStartError as error:
                 failed.append(f"{runtime.name}: CANNOT START, {error}")
-    columns = {name: table.worst(result, files) for name, result in results.items()}
+    columns = {
+        runtime.name: table.worst(results[runtime.name], fixed if runtime.is_fixed else files)
+        for runtime in COLUMNS
+        if runtime.name in results
+    }
     chosen = [[row for row in part if not options.rows or row in options.rows] for part in (layers, kinds)]
     if options.only or options.rows:
         print(_tables(TITLES[0], chosen, columns, results))

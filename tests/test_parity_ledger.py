@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -78,6 +79,34 @@ def test_the_newest_runtime_agrees_with_torch(files):
     assert all(cell < 2e-6 for cell in cells.values()), cells
     assert cells["lstm"] > 0
     assert table.complaints({"newest": cells}) == []
+
+
+def test_files_with_fixed_shapes_take_one_sample_and_agree(files):
+    """As `export(fixed_shapes=...)` writes them; a network from sequence to sequence has none."""
+    from ledger import engines
+    from ledger.files import FIXED, write_files, write_fixed_files
+
+    folder, rows = files
+    fixed = write_fixed_files(folder, rows)
+    assert fixed == rows
+    result = engines.run_all("onnxruntime", str(folder / FIXED))
+    assert all(difference < 2e-6 for difference in result["files"].values()), result
+    for path in (folder / FIXED).glob("*.onnx"):
+        sizes = [dim for value in onnx.load(path).graph.input for dim in value.type.tensor_type.shape.dim]
+        assert all(dim.HasField("dim_value") for dim in sizes)
+    names = write_files(folder / "more", ["from sequence to sequence"])
+    assert write_fixed_files(folder / "more", names) == {}
+
+
+def test_columns_of_fixed_files_run_those():
+    from ledger import table
+    from ledger.runtimes import RUNTIMES
+
+    fixed = [runtime.name for runtime in RUNTIMES if runtime.is_fixed]
+    assert fixed == ["newest, fixed", "tract, fixed", "OpenCV, fixed"]
+    assert table.text(None) == "–"
+    lines = table.markdown("kind", ["lstm", "a kind"], {"tract, fixed": {"lstm": 0.0}}).splitlines()
+    assert lines[2:] == ["| `lstm` | 0 |", "| a kind | – |"]
 
 
 def test_an_engine_runs_alone_and_names_what_fails(files, tmp_path):

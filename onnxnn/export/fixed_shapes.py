@@ -129,11 +129,21 @@ def fix(card: ModelCard, model: onnx.ModelProto, options: ExportOptions) -> tupl
         for state in card.input.states
     )
     card = replace(card, input=replace(card.input, shape=shape, states=states, min_sizes={}))
-    _set_sizes(model.graph, sizes)
     for entry in model.metadata_props:
         if entry.key == METADATA_KEY:
             entry.value = card.to_json()
-    return card, _folded(model)
+    return card, with_sizes(model, sizes)
+
+
+def with_sizes(model: onnx.ModelProto, sizes: Mapping[str, int]) -> onnx.ModelProto:
+    """Return a model with the sizes of its values, and constants in place of what then is always the same.
+
+    Args:
+        model: The model; it is changed.
+        sizes: The size of each axis by its name.
+    """
+    _set_sizes(model.graph, sizes)
+    return _folded(model)
 
 
 def _sizes(options: ExportOptions) -> dict[str, int]:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from .runtimes import ENGINES, CannotStartError, checked
 
@@ -40,6 +40,8 @@ class Aarch64:
         name: The title of the column.
         packages: What is installed there; the newest that are installed here where no version is given.
     """
+
+    is_fixed: ClassVar[bool] = False
 
     name: str
     packages: tuple[str, ...]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,6 +52,8 @@ class Browser:
         name: The title of the column.
         package: The npm package and its version.
     """
+
+    is_fixed: ClassVar[bool] = False
 
     name: str
     package: str

@@ -2,11 +2,13 @@
 
     python engines.py ENGINE FOLDER RESULT.json
 
-ENGINE is "onnxruntime", "openvino" or "reference" (that of the package onnx). For each NAME.onnx of FOLDER,
-NAME.npz holds its inputs as "in:INPUT" and the expected outputs as "out:OUTPUT". RESULT.json is
-{"version": ..., "python": ..., "processor": ..., "files": {NAME: the difference, or what went wrong}}.
+ENGINE is "onnxruntime", "openvino", "reference" (that of the package onnx), "tract" or "opencv". For each
+NAME.onnx of FOLDER, NAME.npz holds its inputs as "in:INPUT" and the expected outputs as "out:OUTPUT".
+RESULT.json is {"version": ..., "python": ..., "processor": ..., "files": {NAME: the difference, or what
+went wrong}}.
 
-It needs Python 3.7, NumPy and the engine alone: it runs where nothing of onnxnn is installed.
+It needs Python 3.7, NumPy and the engine alone, tract the package onnx, too: it runs where nothing of onnxnn
+is installed.
 """
 
 from __future__ import annotations
@@ -68,7 +70,47 @@ def open_reference(path):
     return run, onnx.__version__
 
 
-ENGINES = {"onnxruntime": open_onnxruntime, "openvino": open_openvino, "reference": open_reference}
+def open_tract(path):
+    """Return (what runs a file, the version of tract), which has names for its outputs of its own."""
+    import onnx
+    import tract
+
+    graph = onnx.load(path).graph
+    outputs = [value.name for value in graph.output]
+    model = tract.onnx().load(path).into_model()
+    taken = [model.input_name(i) for i in range(model.input_count())]
+    runnable = model.into_runnable()
+
+    def run(feeds):
+        found = runnable.run([feeds[name] for name in taken])
+        return {name: each.to_numpy() for name, each in zip(outputs, found)}  # noqa: B905, likewise
+
+    return run, tract.version()
+
+
+def open_opencv(path):
+    """Return (what runs a file, the version of OpenCV)."""
+    import cv2
+
+    cv2.setLogLevel(0)
+    network = cv2.dnn.readNetFromONNX(path)
+
+    def run(feeds):
+        for name, array in feeds.items():
+            network.setInput(cv2.Mat(array, wrap_channels=False), name)  # else the last axis means channels
+        names = network.getUnconnectedOutLayersNames()
+        return dict(zip(names, network.forward(names)))  # noqa: B905, likewise
+
+    return run, cv2.__version__
+
+
+ENGINES = {
+    "onnxruntime": open_onnxruntime,
+    "openvino": open_openvino,
+    "reference": open_reference,
+    "tract": open_tract,
+    "opencv": open_opencv,
+}
 """Name of an engine -> what opens a file with it."""
 
 

@@ -17,7 +17,9 @@ from onnxnn.datasets import Digits, write_class_folders
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
-Case = Callable[[Path], tuple[Arrays, Arrays]]
+
+Case = Callable[..., tuple[Arrays, Arrays]]
+"""(path, options of `export`) -> the inputs of the file that it writes, and what torch returns for them."""
 
 WORDS = {word: number for number, word in enumerate("春江潮水连海平上明")}
 
@@ -57,11 +59,11 @@ def _forward(network: Any, *arrays: Array) -> Any:
         return network.model.eval()(*map(torch.from_numpy, arrays))
 
 
-def _plain(network: Any, x: Array, **options: Any) -> Case:
+def _plain(network: Any, x: Array) -> Case:
     """Return the case of a network with one input and one output."""
 
-    def case(path: Path) -> tuple[Arrays, Arrays]:
-        network.export(str(path), **options)
+    def case(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
+        network.export(str(path), **export)
         return {"input": x}, {"output": _forward(network, x).numpy()}
 
     return case
@@ -75,25 +77,25 @@ def _tokens(*sizes: int) -> Array:
     return np.random.default_rng(0).integers(3, 9, sizes)
 
 
-def table(path: Path) -> tuple[Arrays, Arrays]:
+def table(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
     """Numbers of a table to classes, standardised in the graph."""
     x = _draw(40, 4)
     layers = [("linear", {"size": (4, 8), "activation": "relu"}), ("batchnorm1d", {"size": 8})]
     layers.append(("linear", {"size": (8, 3), "activation": "softmax"}))
-    return _plain(_network("cls", *layers, x=x * 3 + 5, y=x.argmax(1) % 3), x[:3])(path)
+    return _plain(_network("cls", *layers, x=x * 3 + 5, y=x.argmax(1) % 3), x[:3])(path, **export)
 
 
-def values(path: Path) -> tuple[Arrays, Arrays]:
+def values(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
     """Numbers of a table to two values in their units."""
     x = _draw(40, 4)
-    return _plain(_regression(x, x[:, :2] * 50 + 7), x[:3])(path)
+    return _plain(_regression(x, x[:, :2] * 50 + 7), x[:3])(path, **export)
 
 
-def counts(path: Path) -> tuple[Arrays, Arrays]:
+def counts(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
     """Numbers of a table to counts, whose logarithm is learned."""
     x = _draw(40, 4)
     network = _regression(x, np.abs(x[:, :2] * 4).round().astype(np.float32), loss="PoissonNLLLoss")
-    return _plain(network, x[:3])(path)
+    return _plain(network, x[:3])(path, **export)
 
 
 def _regression(x: Array, y: Array, **options: Any) -> Any:
@@ -120,14 +122,13 @@ def _image_classifier() -> Any:
     return _network("cls", *layers, x=IMAGES, y=np.arange(20) % 3)
 
 
-def images(path: Path) -> tuple[Arrays, Arrays]:
+def images(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
     """Images to classes."""
-    return _plain(_image_classifier(), np.random.default_rng(1).random((3, 3, 24, 20), dtype=np.float32))(
-        path
-    )
+    x = np.random.default_rng(1).random((3, 3, 24, 20), dtype=np.float32)
+    return _plain(_image_classifier(), x)(path, **export)
 
 
-def images_in_graph(path: Path) -> tuple[Arrays, Arrays]:
+def images_in_graph(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
     """The same with preprocessing in the graph: pixels of any size go in."""
     with tempfile.TemporaryDirectory() as folder:
         write_class_folders(Digits(IMAGES, np.arange(20) % 3), Path(folder) / "images")
@@ -137,7 +138,7 @@ def images_in_graph(path: Path) -> tuple[Arrays, Arrays]:
     for name, options in [*CONVOLUTIONS, ("flatten", {}), CLASSIFIER]:
         network.add(name, **options)
     shake(network.model)
-    network.export(str(path), preprocess="graph")
+    network.export(str(path), preprocess="graph", **export)
     pixels = np.random.default_rng(1).integers(0, 256, (2, 31, 47, 3), dtype=np.uint8)
     preprocess = rt.load(str(path), device="cpu").card.input.preprocess
     x = np.stack([preprocess(image) for image in pixels])
@@ -147,9 +148,9 @@ def images_in_graph(path: Path) -> tuple[Arrays, Arrays]:
 def _encoder(*layers: Any) -> Case:
     """Return the case of an encoder of images of any size, and of the vector before its last layer."""
 
-    def case(path: Path) -> tuple[Arrays, Arrays]:
+    def case(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
         network = _network("cls", *layers, CLASSIFIER, x=IMAGES, y=np.arange(20) % 3)
-        network.export(str(path))
+        network.export(str(path), **export)
         x = np.random.default_rng(1).random((2, 3, 33, 47), dtype=np.float32)
         vector = torch.from_numpy(x)
         with torch.no_grad():
@@ -161,20 +162,20 @@ def _encoder(*layers: Any) -> Case:
     return case
 
 
-def own_module(path: Path) -> tuple[Arrays, Arrays]:
+def own_module(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
     """A module of a user's own, written by torch's exporter."""
     network = _network("cls", Squeezed(), ("global_avgpool", {}), CLASSIFIER, x=IMAGES, y=np.arange(20) % 3)
-    return _plain(network, np.random.default_rng(1).random((3, 3, 24, 20), dtype=np.float32))(path)
+    return _plain(network, np.random.default_rng(1).random((3, 3, 24, 20), dtype=np.float32))(path, **export)
 
 
-def movements(path: Path) -> tuple[Arrays, Arrays]:
+def movements(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
     """Sequences of numbers to classes."""
     x = _draw(30, 6, 5)
     layers = [("lstm", {"size": (5, 8)}), ("gru", {"size": (8, 6), "return_sequences": False}), CLASSIFIER]
-    return _plain(_network("cls", *layers, x=x, y=np.arange(30) % 3), x[:3])(path)
+    return _plain(_network("cls", *layers, x=x, y=np.arange(30) % 3), x[:3])(path, **export)
 
 
-def complaints(path: Path) -> tuple[Arrays, Arrays]:
+def complaints(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
     """Sequences of tokens of different lengths to a probability, by an encoder with attention."""
     tokens = _tokens(40, 7)
     layers = [
@@ -187,30 +188,31 @@ def complaints(path: Path) -> tuple[Arrays, Arrays]:
     network = _network("cls", *layers, x=tokens, y=np.arange(40) % 2)
     padded = tokens[:3].copy()
     padded[1, 4:] = 0
-    return _plain(network, padded)(path)
+    return _plain(network, padded)(path, **export)
 
 
-def poems(path: Path) -> tuple[Arrays, Arrays]:
+def poems(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
     """A language model, whose states go in and out."""
     tokens = _tokens(30, 6)
     network = _network("gen", ("em_lstm", {"size": (4, 8), "num_layers": 2}), x=tokens, word2idx=WORDS)
-    network.export(str(path))
+    network.export(str(path), **export)
+    last = 3 if export.get("fixed_shapes") else tokens.shape[1]  # with fixed shapes one token at a time
     states = rt.load(str(path), device="cpu").card.input.states
     with torch.inference_mode():
         _, before = network.model.eval().step(torch.from_numpy(tokens[:3, :2]))
-        output, after = network.model.step(torch.from_numpy(tokens[:3, 2:]), before)
+        output, after = network.model.step(torch.from_numpy(tokens[:3, 2:last]), before)
     feeds = {state.name: array.numpy() for state, array in zip(states, before, strict=True)}
     outputs = {state.next: array.numpy() for state, array in zip(states, after, strict=True)}
-    return {"input": tokens[:3, 2:], **feeds}, {"output": output.numpy(), **outputs}
+    return {"input": tokens[:3, 2:last], **feeds}, {"output": output.numpy(), **outputs}
 
 
-def reversal(path: Path) -> tuple[Arrays, Arrays]:
+def reversal(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
     """From sequence to sequence: what comes after each token of the target, which is read at once."""
     source = _tokens(30, 6)
     target = np.concatenate([np.full((30, 1), 1), source[:, ::-1], np.full((30, 1), 2)], axis=1)
     options = {"source_vocab": 9, "target_vocab": 9, "size": (8, 16), "max_length": 9, "num_heads": 2}
     network = _network("gen", ("transformer", options), x=source, y=target)
-    network.export(str(path))
+    network.export(str(path), **export)
     model = rt.load(str(path), device="cpu")
     feeds: Arrays = {"input": source[:3], "target": target[:3, :5]}
     for name, (dtype, shape) in model.inputs.items():
@@ -236,9 +238,9 @@ def _denoiser(**options: Any) -> Any:
 def _prediction(**options: Any) -> Case:
     """Return the case of what a denoiser predicts."""
 
-    def case(path: Path) -> tuple[Arrays, Arrays]:
+    def case(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
         network = _denoiser(**options)
-        network.export(str(path))
+        network.export(str(path), **export)
         feeds: Arrays = {"x": _draw(3, *network.model[0].image_shape), "t": np.array([0, 7, 19])}
         if "classes" in options:
             feeds["label"] = np.array([1, 0, 3])
@@ -252,9 +254,9 @@ def _prediction(**options: Any) -> Case:
 def _loop(sampler: str) -> Case:
     """Return the case of a sampling loop in the graph."""
 
-    def case(path: Path) -> tuple[Arrays, Arrays]:
+    def case(path: Path, **export: Any) -> tuple[Arrays, Arrays]:
         network = _denoiser(classes=3)
-        network.export(str(path), sampler=sampler, steps=4, guidance=2.0)
+        network.export(str(path), sampler=sampler, steps=4, guidance=2.0, **export)
         noise, label = _draw(2, *network.model[0].image_shape), np.array([1, 2])
         options: Mapping[str, Any] = {"label": label, "guidance": 2.0, "steps": 4, "sampler": sampler}
         return {"noise": noise, "label": label}, {"images": network.sample(noise=noise, **options)}

@@ -14,6 +14,9 @@ from typing import Any
 
 ENGINES = Path(__file__).parent / "engines.py"
 
+FIXED = "fixed"
+"""The folder of the files with fixed shapes, inside that of the others."""
+
 
 class CannotStartError(Exception):
     """A runtime cannot be tried here; the text says why, and what to do."""
@@ -28,12 +31,14 @@ class Runtime:
         engine: As engines.py has it.
         python: The (major, minor) that its environment is made with; None takes the Python that runs this.
         packages: What is installed there; empty takes what is installed already.
+        is_fixed: Whether it runs the files with fixed shapes.
     """
 
     name: str
     engine: str
     python: tuple[int, int] | None = None
     packages: tuple[str, ...] = ()
+    is_fixed: bool = False
 
     def run(self, files: Path, environments: Path) -> dict[str, Any]:
         """Return what engines.py says of every file.
@@ -46,6 +51,7 @@ class Runtime:
             CannotStartError: There is no such Python, or the engine cannot be installed or imported.
         """
         python = self._python(environments)
+        files = files / FIXED if self.is_fixed else files
         result = files / f"{self.engine}.json"
         result.unlink(missing_ok=True)
         command = [python, str(ENGINES), self.engine, str(files), str(result)]
@@ -55,7 +61,7 @@ class Runtime:
     def _python(self, environments: Path) -> str:
         if not self.packages:
             return sys.executable
-        folder = environments / self.name.replace(" ", "-").lower()
+        folder = environments / self.name.replace(",", "").replace(" ", "-").lower()
         python = folder / "bin" / "python"
         made = folder / "packages.txt"
         wanted = "\n".join(self.packages)
@@ -80,6 +86,11 @@ RUNTIMES = (
     Runtime("newest", "onnxruntime"),
     Runtime("onnx.reference", "reference"),
     Runtime("OpenVINO", "openvino", (3, 11), ("openvino==2026.4.1", "numpy<3")),
+    Runtime("newest, fixed", "onnxruntime", is_fixed=True),
+    Runtime("tract, fixed", "tract", (3, 11), ("tract==0.23.9", "onnx", "numpy<3"), is_fixed=True),
+    Runtime(
+        "OpenCV, fixed", "opencv", (3, 11), ("opencv-python-headless==4.10.0.84", "numpy<3"), is_fixed=True
+    ),
 )
 """Every column of the ledger. A number alone is a version of ONNX Runtime."""
 
