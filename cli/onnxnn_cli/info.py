@@ -162,7 +162,12 @@ def _takes(spec: InputSpec) -> str:
         text += ", " + ", ".join([spec.preprocess.color, *steps])
     if spec.in_graph:
         text += gettext(", preprocessing inside the graph")
-    if spec.features:
+    if spec.columns:
+        columns = [column for column in spec.columns if column.is_used]
+        text += ": " + ", ".join(
+            f"{column.name or number} ({column.kind})" for number, column in enumerate(columns)
+        )
+    elif spec.features:
         text += ": " + ", ".join(spec.features)
     tokens = token_count(spec)
     if tokens is not None:

@@ -86,6 +86,7 @@ def describe_input(definition: Definition, known: Preparation | None) -> InputSp
         kind=known.kind,
         preprocess=known.preprocess,
         features=known.features,
+        columns=known.columns,
         vocabulary=None if known.vocabulary is None else dict(known.vocabulary),
     )
 
@@ -117,7 +118,7 @@ def how_trained(
     """Return how a network was trained, as plain JSON data with the library versions."""
     last = dict(history[-1]) if history else {}
     epochs = int(last.pop("epoch", 0))
-    kept = ("optimizer", "lr", "loss", "batch_size", "schedule", "clip")
+    kept = ("optimizer", "lr", "loss", "batch_size", "schedule", "clip", "class_weight")
     return {
         "epochs": epochs,
         "samples": samples,

@@ -37,7 +37,8 @@ from onnxnn.layers import Layer
 from .array_kinds import Described, describe, described_tokens
 from .array_labels import given_labels, labels_of, names_of_classes
 from .batches import Batches, InMemory
-from .dataset import Data, as_data_errors, check_task, split, unambiguous
+from .column_names import unambiguous
+from .dataset import Data, as_data_errors, check_task, split
 from .frames import named_values, names_of_targets, warn_of_order
 from .label_arrays import ragged
 from .labels import are_indices

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,6 @@ from onnxnn_runtime.defaults import TASKS
 from onnxnn_runtime.errors import DataError, InputError, MissingDataError, MissingInputError
 from onnxnn_runtime.messages.catalogue import Message, gettext
 from onnxnn_runtime.messages.shorten import shortened
-from onnxnn_runtime.messages.warn import warn
 
 from onnxnn.graph.shape import Shape
 from onnxnn.layers import Layer
@@ -38,7 +36,10 @@ class Data:
         example: One raw training sample: an image as uint8 (H, W, C) before preprocessing, else
             the row or array as it stands.
         problem: What speaks against learning from it, though no diffusion model would mind; or None.
-        remarks: Lines for the user about what the network does otherwise than the call asked for.
+        remarks: Lines for the user about what the network does otherwise than the call asked for, and about
+            what becomes of a table's columns.
+        reload: Reads a table again from its file for a network that has its data prepared in another way,
+            reload(known=preparation); None for other data.
     """
 
     train: Batches
@@ -46,6 +47,7 @@ class Data:
     example: np.ndarray[Any, Any]
     problem: DataError | None = None
     remarks: tuple[str, ...] = ()
+    reload: Callable[..., Data] | None = None
 
     def __post_init__(self) -> None:
         example = self.example.view()
@@ -200,6 +202,8 @@ class Data:
             data = replace(data, problem=None)
         elif data.is_ready and network.turns_channels(data.preparation):
             data = data._with_parts(lambda part: part.with_channels_turned())
+        if network.columns != data.preparation.columns:
+            data = data._with_columns_of(network, source)
         own = data.preparation
         tokens = token_ids(own.vocabulary, network.vocabulary) if own.kind == "tokens" else None
         columns = _order(network.features, own.features, source)
@@ -214,6 +218,7 @@ class Data:
             preprocess=network.preprocess if own.preprocess is not None else None,
             normalize=network.normalize,
             features=network.features or own.features,
+            columns=network.columns,
             targets=network.targets or own.targets,
             classes=network.classes or own.classes,
             vocabulary=network.vocabulary if own.kind == "tokens" and network.vocabulary else own.vocabulary,
@@ -231,6 +236,27 @@ class Data:
         if tokens is not None and example.size:
             example = tokens.numpy()[example]
         return replace(changed, example=example)
+
+    def _with_columns_of(self, network: Preparation, source: str) -> Data:
+        """Return the same table with what becomes of its columns as a network has it.
+
+        Arrays come back as they are: they hold the numbers that the network takes, or are refused by their
+        shape.
+
+        Raises:
+            DataError: It is batches of a file, or the file's cells hold other kinds of values.
+        """
+        if self.reload is None and not self.preparation.columns:
+            return self
+        if self.reload is None:
+            raise DataError.coded(
+                "E-DATA-07",
+                "{source}: expected the columns as the network prepares them ({names}), got columns that "
+                "were prepared in another way. Load the file after the network, with load_tab_data.",
+                source=source,
+                names=names_listed(network.features or self.features, plain=True),
+            )
+        return self.reload(known=network)
 
     def relabelled(self, classes: LabelMapping, ids: torch.Tensor | None) -> Data:
         """Return the same data set with other classes, of which ids[y] is the one of label y."""
@@ -285,21 +311,6 @@ def _order(wanted: tuple[str, ...], own: tuple[str, ...], source: str) -> torch.
         positions = match_columns(names, own, source)
     warn_of_numbers(wanted, own, positions, source)
     return torch.tensor(positions)
-
-
-def unambiguous(names: tuple[str, ...], source: str) -> tuple[str, ...]:
-    """Return names of columns; () where one occurs twice, with a warning."""
-    if len(set(names)) == len(names):
-        return names
-    twice = names_listed(sorted(name for name, number in Counter(names).items() if number > 1))
-    warn(
-        gettext(
-            "{source}: several columns are named {names}, so the columns have no names.",
-            source=source,
-            names=twice,
-        )
-    )
-    return ()
 
 
 def split(count: int, ratio: float, labels: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:

@@ -13,6 +13,8 @@ from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.tables.options import CsvOptions
 from onnxnn_runtime.tables.table import Column
 
+from .column_kinds import check_asked
+
 CACHE_MB = 2048.0
 """How many megabytes of decoded images are kept in memory unless `cache_mb` says otherwise."""
 
@@ -127,15 +129,31 @@ class TableOptions(LoadOptions, CsvOptions):
 
     Args:
         standardize: Whether each column is brought to mean 0 and standard deviation 1 by the
-            network's first operation; the figures come from the training rows. A column that is
+            network's first operation; the figures come from the training rows. None does so where the table
+            holds more than numbers, and never scales categories and booleans. A column that is
             constant there is only shifted. Where float32 cannot hold a column, such as time stamps, the
             network takes float64.
         label: The label column by name or position; None takes the one whose name says so (see
             `onnxnn_runtime.tables.heading.label_named`), else the last.
         index: Columns that count rows and are left out, by name or position; None finds those that pandas
             writes, False keeps all.
+        columns: What columns are, by name or position, where that is not as their cells say: see
+            `onnxnn.data.column_kinds`.
+
+    Raises:
+        DataError: `columns` is no mapping to kinds of columns, or `standardize` is none of these.
     """
 
-    standardize: bool = False
+    standardize: bool | None = None
     label: Column | None = None
     index: Index = None
+    columns: Mapping[Column, str] | None = None
+
+    def __post_init__(self) -> None:
+        check_asked(self.columns)
+        if not is_one_of(self.standardize, (None, True, False)):
+            raise DataError.coded(
+                "E-DATA-09",
+                "standardize={got}: expected True, False, or None to choose.",
+                got=shortened(self.standardize, 40),
+            )

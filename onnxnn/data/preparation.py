@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from onnxnn_runtime.card.card import ModelCard
+from onnxnn_runtime.card.columns import ColumnSpec
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.preprocess import ImageLike, Preprocess
 from onnxnn_runtime.card.words import kind_name
@@ -35,8 +36,10 @@ class Preparation:
         kind: "image", "table", "sequence" (steps of numbers), "tokens" or "array".
         sample: The shape of one sample as the network gets it.
         preprocess: How an image becomes such a sample; None for other data.
-        normalize: The layer `normalize` at the network's beginning, which standardises; or None.
+        normalize: The layer `normalize` at the network's beginning, which standardises, or `impute`, which
+            fills gaps, too; or None.
         features: The names of a table's input columns, in the network's order; () where they have none.
+        columns: What becomes of each column of a table that holds more than numbers; () elsewhere.
         targets: The names of the values to predict; () where they have none, or where there are classes.
         classes: The names of the classes, by id; () where the targets are values.
         vocabulary: Each token's id, for tokens.
@@ -55,6 +58,7 @@ class Preparation:
     preprocess: Preprocess | None = None
     normalize: Layer | None = None
     features: tuple[str, ...] = ()
+    columns: tuple[ColumnSpec, ...] = ()
     targets: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     vocabulary: Mapping[str, int] | None = None
@@ -92,14 +96,19 @@ class Preparation:
         spec, output = card.input, card.output
         first = card.network[0] if card.network else None
         is_standardised = (
-            first is not None and first["layer"] == "normalize" and str(first["name"]).endswith("e0")
+            first is not None
+            and first["layer"] in ("normalize", "impute")
+            and str(first["name"]).endswith("e0")
         )
         found = cls(
             kind=spec.kind,
             sample=sample,
             preprocess=spec.preprocess,
-            normalize=make("normalize", first["options"], stored=True) if first and is_standardised else None,
+            normalize=make(first["layer"], first["options"], stored=True)
+            if first and is_standardised
+            else None,
             features=spec.features,
+            columns=spec.columns,
             targets=output.targets,
             classes=card.classes,
             vocabulary=spec.vocabulary,

@@ -10,7 +10,7 @@ from onnxnn_runtime.arrays.precision import COARSE, rounded
 
 from onnxnn.layers import Layer, make
 
-__all__ = ["COARSE", "RESOLUTION", "needs_float64", "rounded_columns", "standardization"]
+__all__ = ["COARSE", "RESOLUTION", "moments", "needs_float64", "rounded_columns", "standardization"]
 
 RESOLUTION = 1e-6
 """The share of a column's deviation to which its values have to be held."""
@@ -30,10 +30,20 @@ def standardization(x: Array, wide: bool = False) -> Layer:
         x: (rows, columns), the rows to learn from.
         wide: Whether the layer subtracts in float64.
     """
-    mean, deviation, largest = _moments(x)
-    deviation[deviation <= 1e-12 * largest] = 1.0
+    mean, deviation = moments(x)
     options: dict[str, Any] = {"mean": mean.tolist(), "std": deviation.tolist()}
     return make("normalize", {**options, "wide": True} if wide else options)
+
+
+def moments(x: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation of each column, float64; a deviation of 1 for a constant one.
+
+    Args:
+        x: (rows, columns), the rows to learn from.
+    """
+    mean, deviation, largest = _moments(x)
+    deviation[deviation <= 1e-12 * largest] = 1.0
+    return mean, deviation
 
 
 def needs_float64(x: Array, rounding: Array | None = None, resolution: float = RESOLUTION) -> list[int]:

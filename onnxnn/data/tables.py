@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from onnxnn_runtime.errors import DataError, InputError
-from onnxnn_runtime.messages.catalogue import Message, gettext
+from onnxnn_runtime.errors import DataError
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.warn import warn
-from onnxnn_runtime.tables.marks import NoNumberError
+from onnxnn_runtime.tables.marks import MissingNumberError, NoNumberError
 from onnxnn_runtime.tables.reader import table_of
 from onnxnn_runtime.tables.table import Read, Table
 
 from onnxnn.graph.shape import Shape
 
 from .batches import Batches, InMemory
-from .dataset import Data, as_data_errors, check_task, split, unambiguous
+from .column_names import unambiguous
+from .dataset import Data, as_data_errors, check_task, split
 from .label_arrays import finite
 from .labels import class_numbers, named_by_index, targets
+from .mixed_tables import Rows, mixed_rows, with_label_named
 from .options import TableOptions
 from .preparation import Preparation
 from .standardize import COARSE, needs_float64, standardization
@@ -35,7 +38,7 @@ Array = np.ndarray[Any, Any]
 def load_table(
     path: str | Path, task: str, options: TableOptions = TableOptions(), known: Preparation | None = None
 ) -> Data:
-    """Return the data set of a CSV file: one column is the label and the others are numbers.
+    """Return the data set of a CSV file: one column is the label and the others are inputs.
 
     Args:
         path: The file; see `onnxnn_runtime.tables.reader.table_of` for what is understood.
@@ -46,8 +49,8 @@ def load_table(
 
     Raises:
         MissingDataError: There is no such file.
-        DataError: The file is empty or uneven, a cell is missing or no number (row and column are
-            named), or there is one class only.
+        DataError: The file is empty or uneven, a cell holds another kind of value than its column (row and
+            column are named), or there is one class only.
     """
     check_task(task)
     features, names = ((), ()) if known is None else (known.features, known.targets)
@@ -56,38 +59,60 @@ def load_table(
         table = table_of(path, options, features)
         chosen = choose_columns(table, options.label, options.index, features, names, are_classes)
         is_open = options.label is None and not features
-        read = _read(table, chosen, np.float64 if wide else np.float32, is_open)
-        x = _whole(table, chosen.features, read.numbers)
-        _check_labels(table, read.texts, chosen.label, are_classes, options.label is not None, known)
-        labels, classes, remarks = _labels(table, read.texts, chosen.label, are_classes, known)
+        is_mixed = bool(options.columns) or (known is not None and bool(known.columns))
+        read = None if is_mixed else _read(table, chosen, np.float64 if wide else np.float32, is_open, known)
+        texts = table.cells([chosen.label])[0] if read is None else read.texts
+        _check_labels(table, texts, chosen.label, are_classes, options.label is not None, known)
+        labels, classes, remarks = _labels(table, texts, chosen.label, are_classes, known)
     for note in (*table.notes, *chosen.notes):
         warn(note)
     if not table.has_heading and options.header is None:
         warn(gettext("{path}: no header found, so the first row counts as data.", path=path))
-    train, held_back = split(len(x), options.train_val_ratio, labels if classes else None)
-    if not wide:
-        is_rounded = bool(needs_float64(x, read.rounding))
-        if not options.standardize:
-            _warn_of_losses(table, chosen.features, x, read.rounding)
-        wide = options.standardize and is_rounded
-        x = table.numbers(chosen.features) if is_rounded else x
-    parts = _parted(x, labels, train, held_back)
-    normalize = standardization(parts[0][0].numpy(), wide) if options.standardize else None
-    samples = [InMemory(*part) if wide else InMemory(*part).in_precision(None) for part in parts]
+    train, held_back = split(len(labels), options.train_val_ratio, labels if classes else None)
+    with as_data_errors():
+        if read is None:
+            rows = mixed_rows(table, chosen, options, known, train.tolist(), is_open)
+        else:
+            rows = _rows(table, chosen, options, read, wide, train)
+    parts = _parted(rows.x, labels, train, held_back)
+    samples = [InMemory(*part) if rows.wide else InMemory(*part).in_precision(None) for part in parts]
     preparation = Preparation(
         kind="table",
-        sample=Shape.vector(x.shape[1]),
+        sample=Shape.vector(rows.x.shape[1]),
         classes=classes,
-        normalize=normalize,
-        features=unambiguous(_names(table, chosen.features), str(path)),
+        normalize=rows.normalize,
+        features=rows.features,
+        columns=rows.columns,
         targets=_names(table, [chosen.label]),
     )
+    if known is not None:
+        remarks = known.differences(None, rows.normalize)
     return Data(
         train=Batches(samples[0], options.batch_size, options.shuffle, preparation),
         validation=Batches(samples[1], options.batch_size, False, preparation) if len(held_back) else None,
         example=samples[0].x[0].numpy().copy(),
-        remarks=remarks if known is None else known.differences(None, normalize),
+        remarks=(*rows.remarks, *remarks),
+        reload=partial(load_table, path, task, options),
     )
+
+
+def _rows(
+    table: Table, chosen: Chosen, options: TableOptions, read: Read, wide: bool, train: torch.Tensor
+) -> Rows:
+    """Return the rows of a table of numbers, and what standardises them.
+
+    Raises:
+        DataError: float32 cannot hold a number.
+    """
+    x = _whole(table, chosen.features, read.numbers)
+    if not wide:
+        is_rounded = bool(needs_float64(x, read.rounding))
+        if not options.standardize:
+            _warn_of_losses(table, chosen.features, x, read.rounding)
+        wide = bool(options.standardize) and is_rounded
+        x = table.numbers(chosen.features) if is_rounded else x
+    normalize = standardization(x[train.numpy()], wide) if options.standardize else None
+    return Rows(x, wide, normalize, unambiguous(_names(table, chosen.features), table.source))
 
 
 def _names(table: Table, columns: Sequence[int]) -> tuple[str, ...]:
@@ -103,23 +128,23 @@ def _check_labels(
     table.check_labels(texts, column, are_classes, names, is_asked)
 
 
-def _read(table: Table, chosen: Chosen, dtype: npt.DTypeLike, may_be_another: bool) -> Read:
-    """Return the numbers of the inputs and the texts of the label.
+def _read(
+    table: Table, chosen: Chosen, dtype: npt.DTypeLike, may_be_another: bool, known: Preparation | None
+) -> Read | None:
+    """Return the numbers of the inputs and the texts of the label; None where inputs hold more than numbers.
 
     Raises:
-        InputError: An input is no number; where the label may be another column, the message says so.
+        InputError: An input is no number, which a network takes that is trained; where the label may be
+            another column, the message says so.
     """
     try:
         return table.numbers_and_texts(chosen.features, chosen.label, dtype)
-    except NoNumberError as error:
+    except (NoNumberError, MissingNumberError) as error:
+        if known is None:
+            return None
         if not may_be_another:
             raise
-        text = gettext(
-            "{error} The label is {column}; label= names another one.",
-            error=error,
-            column=table.title(chosen.label),
-        )
-        raise InputError(Message(text, error.code)) from error
+        raise with_label_named(error, table, chosen.label) from error
 
 
 def _whole(table: Table, columns: list[int], x: Array) -> Array:

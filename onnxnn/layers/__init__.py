@@ -10,6 +10,7 @@ from . import (  # noqa: F401  # each registers its layers
     efficientnet,
     embedding,
     global_pool,
+    impute,
     inception,
     layernorm,
     linear,

@@ -302,7 +302,7 @@ def _described(closing: str) -> str:
 
 def _is_normalized(card: ModelCard | None) -> bool:
     """Return whether a network begins with bringing its inputs to a mean and a deviation."""
-    return card is not None and bool(card.network) and card.network[0]["layer"] == "normalize"
+    return card is not None and bool(card.network) and card.network[0]["layer"] in ("normalize", "impute")
 
 
 def _closing(card: ModelCard | None) -> str:

@@ -90,7 +90,7 @@ def load_tab_data(
     shuffle: bool = True,
     y_type: object = "long",
     num_workers: int = 0,
-    standardize: bool = False,
+    standardize: bool | None = None,
     *,
     data_type: object = None,
     label: Column | None = None,
@@ -100,6 +100,7 @@ def load_tab_data(
     decimal: str | None = None,
     thousands: str | None = None,
     missing: Sequence[str] | None = None,
+    columns: Mapping[Column, str] | None = None,
 ) -> Loaded:
     """Load a CSV file; see `onnxnn.data.load_table`.
 
@@ -114,13 +115,16 @@ def load_tab_data(
         y_type: BaseNN's type of the labels. The task decides; labels with fractions are values to predict
             where it is float, or where no task was chosen.
         num_workers, data_type: Accepted as BaseNN has them, without effect: a table is in memory.
-        standardize: Whether the network's first operation brings each column to mean 0 and deviation 1.
+        standardize: Whether the network's first operation brings each column to mean 0 and deviation 1; None
+            does so for numbers and dates where the table holds more than numbers.
         label: The label column, by name or by position from 0 (-1 is the last).
         index: A column that counts rows and is left out, or a list of those; False keeps all columns.
         header: Whether the first row is a heading.
         encoding: The file's encoding, such as "gb18030" or "cp1252".
         decimal, thousands: The marks before a fraction, "." or ",", and between thousands, such as ",".
         missing: What stands in a cell without a value, such as ["?", "NA"]; [] where those are classes.
+        columns: What columns are, where that is not as their cells say: {"plate": "ignore", "size":
+            "categorical"}; also "number", "boolean", "date", "date_dmy" and "date_mdy".
 
     Returns:
         The training batches, or (training, validation) where train_val_ratio is below 1.
@@ -138,6 +142,7 @@ def load_tab_data(
         decimal=decimal,
         thousands=thousands,
         missing=missing,
+        columns=columns,
     )
     are_values = "float" in shortened(y_type).lower()
     known = self._state.owned

@@ -90,13 +90,20 @@ def _defined(
     card = loaded.card
     if is_same:
         definition, shape = before.definition.with_own_weights(), present(before.definition.input_shape)
+        if (
+            card.input.kind == "table"
+        ):  # columns that hold more than numbers become as many as it learned from
+            shape = _sample_shape(loaded, path)
     else:
         shape = _sample_shape(loaded, path)
         definition = Definition.from_data(card.network, shape, before.custom_modules())
         _check_stored(definition, loaded, path)
     owned = Preparation.of_card(card, shape)
     if is_same and owned is not None:
-        definition = definition.with_normalize(owned.normalize)
+        if shape == before.definition.input_shape:
+            definition = definition.with_normalize(owned.normalize)
+        else:
+            definition = definition.with_input(shape, owned.normalize)
     if kind_of(card.task, definition).takes_ending:
         definition = definition.with_closing(closing_of(definition, card))
     return definition, owned

@@ -95,11 +95,11 @@ def test_a_message_about_missing_labels_names_the_option_where_nobody_chose_the_
 
 
 def test_a_text_among_the_inputs_may_be_the_label(load):
-    text = "kind of flower,a,b\nx,1,2\ny,3,4\n"
+    text = "kind of flower,a,b\nx,1,0\n2,3,1\n4,5,1\n"
     with pytest.raises(DataError, match=r"got 'x'.* The label is column 3 \('b'\); label= names another one"):
         load(text)
-    assert load(text, label="kind of flower").classes == ("x", "y")
-    with pytest.raises(DataError, match=r"or the column\. \[E-DATA-04\]$"):
+    assert load(text, label="kind of flower").classes == ("2", "4", "x")
+    with pytest.raises(DataError, match=r"pass columns=\{'kind of flower': 'categorical'\}\. \[E-DATA-04\]$"):
         load(text, label="b")
 
 

@@ -21,6 +21,7 @@ from onnxnn_runtime import (
     Schedule,
     StateSpec,
 )
+from onnxnn_runtime.card.columns import ColumnSpec
 
 FOLDER = Path(__file__).parent / "models"
 CHANNEL_WEIGHTS = np.array([[4.0, 0.0], [0.0, 2.0], [0.0, 4.0]], np.float32)
@@ -112,6 +113,31 @@ def images() -> None:
     save("image_in_graph", model(graph, ModelCard("embed", (), spec, OutputSpec("embedding", ("batch", 3)))))
 
 
+def mixed() -> None:
+    """A table of a number, a town, a date and a boolean; gaps become 5, and one of `size` is marked."""
+    columns = (
+        ColumnSpec("size", "number"),
+        ColumnSpec("town", "categorical", ("Oslo", "上海", "")),
+        ColumnSpec("plate", "ignore"),
+        ColumnSpec("built", "date", parts=("year", "weekday")),
+        ColumnSpec("garden", "boolean"),
+    )
+    fill = numpy_helper.from_array(np.full(7, 5, np.float32), "fill")
+    place = numpy_helper.from_array(np.array([0]), "place")
+    nodes = [
+        node("IsNaN", ["input"], "gaps"),
+        node("Where", ["gaps", "fill", "input"], "filled"),
+        node("Gather", ["gaps", "place"], "marked", axis=1),
+        node("Cast", ["marked"], "indicator", to=TensorProto.FLOAT),
+        node("Concat", ["filled", "indicator"], "output", axis=1),
+    ]
+    inputs, outputs = [value("input", ["batch", 7])], [value("output", ["batch", 8])]
+    graph = helper.make_graph(nodes, "mixed", inputs, outputs, [fill, place])
+    names = tuple(column.name for column in columns if column.is_used)
+    spec = InputSpec("table", ("batch", 7), features=names, columns=columns)
+    save("mixed", model(graph, ModelCard("reg", (), spec, OutputSpec("values", ("batch", 8)))))
+
+
 def numbers() -> None:
     """Tables, sequences, tokens, several inputs."""
     weight = numpy_helper.from_array(np.array([[1, 0, -1], [0, 1, 0.5]], np.float32), "weight")
@@ -124,6 +150,7 @@ def numbers() -> None:
         model(graph, ModelCard("cls", (), spec, OutputSpec("classes", ("batch", 3), ("a", "b", "c")))),
     )
 
+    mixed()
     graph = helper.make_graph(
         [node("MatMul", ["input", "weight"], "output")], "values", inputs, outputs, [weight]
     )

@@ -93,6 +93,10 @@ EXAMPLES = {
     "global_avgpool": [({}, IMAGE), ({}, SIGNAL), ({}, SEQUENCE), ({}, VOLUME)],
     "global_maxpool": [({}, IMAGE), ({}, SIGNAL), ({}, SEQUENCE), ({}, VOLUME)],
     "gru": RECURRENT,
+    "impute": [
+        ({"mean": 0.5, "std": 2.0, "fill": 1.0}, VECTOR),
+        ({"mean": 0, "std": 1, "fill": (0, 1, 2, 3, 4, 5), "indicators": (1, 4)}, VECTOR),
+    ],
     "identity": EVERY_SHAPE,
     "inception": [
         ({"size": (6, 4, (3, 5), (2, 3), 2)}, IMAGE),

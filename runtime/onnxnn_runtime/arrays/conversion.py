@@ -92,17 +92,23 @@ def is_several(value: object) -> TypeGuard[Collection[object]]:
     return isinstance(value, Collection) and not is_one
 
 
-def as_floats(array: np.ndarray, name: str, dtype: str = "float32") -> np.ndarray:
+def as_floats(array: np.ndarray, name: str, dtype: str = "float32", gaps: bool = False) -> np.ndarray:
     """Return numbers as floats; messages begin with `name`, where it is not "".
+
+    Args:
+        array: Numbers of any type.
+        name: What messages call them.
+        dtype: "float32" or "float64".
+        gaps: Whether NaN stands for a number without a value.
 
     Raises:
         InputError: One is NaN, infinite or too large.
     """
     with np.errstate(over="ignore"):
         floats = np.asarray(array, dtype=dtype)
-    if np.isfinite(floats).all():
+    if np.isfinite(floats).all() or (gaps and not np.isinf(floats).any()):
         return floats
-    if np.isfinite(array).all():
+    if not np.isinf(array).any() and (gaps or not np.isnan(array).any()):
         error = InputError.coded(
             "E-INPUT-04",
             "expected numbers of at most {most:.2g} for {dtype}, got a larger one. Scale the numbers down.",

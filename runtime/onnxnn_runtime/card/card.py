@@ -17,6 +17,7 @@ from onnxnn_runtime.errors import CardError
 from onnxnn_runtime.messages.shorten import printable, shortened
 
 from .checks import check_states, check_vocabulary
+from .columns import ColumnSpec, check_columns, read_columns
 from .fields import (
     Fields,
     check_count,
@@ -54,7 +55,6 @@ INPUT_DTYPES = ("float32", "float64")
 OUTPUT_KINDS = ("classes", "binary", "values", "embedding", "tokens", "image")
 SCORES = ("probability", "raw score")
 
-
 Axis = Union[int, str]
 """A fixed size, or the name of a free one such as "batch", "height" or "time"."""
 
@@ -91,12 +91,13 @@ class InputSpec:
         states: For networks that generate step by step: what is carried from step to step.
         num_tokens: For tokens: how many different ones there are, with ids from 0.
         max_length: For sequences and tokens: the longest that is accepted; None where any length is.
-        min_sizes: The smallest size of each free axis by its name, where it is above 1; absent in the text
-            where none is.
+        min_sizes: The smallest size of each free axis above 1, by its name; absent in the text where none is.
         dtype: For numbers: "float32", or "float64" where the network subtracts a mean from numbers that
             float32 cannot hold, such as time stamps; absent in the text where it is "float32".
-        deviations: For float64: the standard deviation of each number of a row or step in training; ()
-            where it is not known, and absent in the text then.
+        deviations: For float64: the standard deviation of each number in training; () where it is not known,
+            and absent in the text then.
+        columns: For tables that hold more than numbers: what becomes of each column but the label. `features`
+            names those that are used, and NaN is a gap; absent in the text for rows of numbers.
     """
 
     kind: str
@@ -111,6 +112,7 @@ class InputSpec:
     min_sizes: Mapping[str, int] = field(default_factory=dict)
     dtype: str = "float32"
     deviations: tuple[float, ...] = ()
+    columns: tuple[ColumnSpec, ...] = ()
 
 
 @checked_class()
@@ -205,12 +207,12 @@ class ModelCard:
         preprocess = self.input.preprocess
         data["input"]["preprocess"] = None if preprocess is None else preprocess.to_dict()
         data["schema"] = SCHEMA
-        if not self.input.min_sizes:
-            del data["input"]["min_sizes"]
         if self.input.dtype == "float32":
             del data["input"]["dtype"]
-        if not self.input.deviations:
-            del data["input"]["deviations"]
+        data["input"]["columns"] = [column.to_dict() for column in self.input.columns]
+        for key in ("columns", "deviations", "min_sizes"):
+            if not data["input"][key]:
+                del data["input"][key]
         if self.output.scores == "probability":
             del data["output"]["scores"]
         if self.diffusion is None:
@@ -318,8 +320,10 @@ def _input(data: dict[str, object]) -> InputSpec:
         deviations=positive("input.deviations", fields.take("deviations", list))
         if "deviations" in data
         else (),
+        columns=read_columns(fields.take("columns", list)) if "columns" in data else (),
     )
     fields.done()
+    check_columns(spec.columns, spec.kind, spec.shape, spec.features)
     for name, number in (("num_tokens", spec.num_tokens), ("max_length", spec.max_length)):
         check_count(f"input.{name}", number)
     if not all(

@@ -10,6 +10,7 @@ import numpy as np
 from onnxnn_runtime.arrays.conversion import as_floats, check_shape, check_steps, check_tokens, from_objects
 from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.card.card import InputSpec
+from onnxnn_runtime.card.columns import titles_of
 from onnxnn_runtime.card.tokens import is_words, to_numbers
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import InputError, located
@@ -117,8 +118,8 @@ def _numbers(value: object, spec: InputSpec) -> np.ndarray:
             "expected numbers, got {found}.",
             found=gettext("text") if array.dtype.kind in "US" else other,
         )
-    check_precision(array, spec.deviations, spec.features)
-    floats = as_floats(array, "", spec.dtype)
+    check_precision(array, spec.deviations, titles_of(spec.columns) or spec.features)
+    floats = as_floats(array, "", spec.dtype, gaps=bool(spec.columns))
     if spec.kind == "image" and floats.size and not (array.min() >= 0 and array.max() <= 1):
         raise InputError.coded(
             "E-INPUT-04",

@@ -19,8 +19,10 @@ from onnxnn_runtime.arrays.conversion import from_objects
 from onnxnn_runtime.arrays.precision import check_columns
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.errors import InputError
-from onnxnn_runtime.messages.catalogue import gettext, ngettext
+from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.warn import warn
+
+from .mixed_rows import all_mixed_rows, other_columns, prepared_table
 
 if TYPE_CHECKING:
     from onnxnn_runtime.tables.table import Table
@@ -56,6 +58,8 @@ def _table_rows(table: Table, spec: InputSpec, targets: Sequence[str], shown: st
     path = table.source
     for note in table.notes:
         warn(note.replace(path, shown))
+    if spec.columns:
+        return prepared_table(table, spec, targets)
     if spec.features and names_wanted(spec.features, table.names):
         positions = match_columns(spec.features, table.names, path)
     else:
@@ -111,28 +115,8 @@ def chosen_columns(
         label = label_named([names[position] for position in left], targets) if names else None
         left.pop(-1 if label is None else label)
     if len(left) != wanted:
-        raise _other_columns(source, count, wanted, spec.features)
+        raise other_columns(source, count, wanted, spec.features)
     return left
-
-
-def _other_columns(source: str, count: int, wanted: int, features: Sequence[str]) -> InputError:
-    columns = ngettext("{count} column", "{count} columns", wanted)
-    if features:
-        return InputError.coded(
-            "E-INPUT-03",
-            "{source}: expected {columns} ({names}), or one more with the label last, got {got}.",
-            source=source,
-            columns=columns,
-            names=names_listed(features, plain=True),
-            got=count,
-        )
-    return InputError.coded(
-        "E-INPUT-03",
-        "{source}: expected {columns}, or one more with the label last, got {got}.",
-        source=source,
-        columns=columns,
-        got=count,
-    )
 
 
 def in_order(value: object, spec: InputSpec, source: str) -> Any:
@@ -156,6 +140,9 @@ def for_graph(value: object, spec: InputSpec, source: str) -> Any:
     """Return rows that name their values, in whatever form, as an array (rows, columns); see `in_order`."""
     if hasattr(value, "numbers_and_texts"):
         return in_order(value, spec, source)
+    if spec.columns:
+        rows = all_mixed_rows(value, spec, source)
+        return value if rows is None else rows
     named = named_columns(value, spec.features)
     if named is None:
         row = row_in_order(value, spec, source)

@@ -249,11 +249,19 @@ class _Finder:
 
     def _values(self, thing: object, name: str, depth: int = 0) -> Iterator[Sample]:
         from . import rows as tabular
+        from .mixed_rows import mixed_rows
 
         if self._is_text(thing):
             return iter([Sample(name, thing)])
         if self._spec.kind == "tokens" and is_words(thing, self._spec.vocabulary):
             return iter([Sample(name, thing)])
+        if self._spec.columns:
+            found = None if _are_files(thing) else mixed_rows(thing, self._spec, name)
+            if found is not None and found.ndim == 1:
+                return iter([Sample(name, found)])
+            if found is None and isinstance(thing, (list, tuple, Iterator)):
+                return self.each(thing, depth, name)
+            thing = thing if found is None else found
         thing = tabular.in_order(thing, self._spec, name)
         if tabular.is_row(thing, self._spec.features):
             return iter([Sample(name, thing)])
@@ -301,6 +309,13 @@ def _in_own_numbers(array: np.ndarray, path: str, spec: InputSpec) -> np.ndarray
     numbers = renumbering(words, spec.vocabulary, InputError)
     found: np.ndarray = numbers[check_tokens(array, replace(spec, vocabulary=words))]
     return found
+
+
+def _are_files(thing: object) -> bool:
+    """Return whether something is a list of paths of files, rather than a row of texts."""
+    if not isinstance(thing, (list, tuple)) or not thing:
+        return False
+    return all(isinstance(each, str) and os.path.isfile(each) for each in thing)
 
 
 def _is_empty(thing: object) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from onnxnn_runtime.arrays.conversion import as_array, check_steps, check_tokens
 from onnxnn_runtime.arrays.precision import check_precision
 from onnxnn_runtime.card.card import InputSpec, ModelCard
+from onnxnn_runtime.card.columns import titles_of
 from onnxnn_runtime.errors import InputError, located
 from onnxnn_runtime.messages.catalogue import ngettext
 from onnxnn_runtime.messages.shorten import printable
@@ -57,7 +58,7 @@ def check_values(name: str, x: object, spec: InputSpec | None) -> None:
     if x is None or spec is None or not (spec.kind in ("tokens", "sequence") or spec.deviations):
         return
     try:
-        check_precision(as_array(x), spec.deviations, spec.features)
+        check_precision(as_array(x), spec.deviations, titles_of(spec.columns) or spec.features)
         (check_tokens if spec.kind == "tokens" else check_steps)(as_array(x), spec)
     except InputError as error:
         raise InputError(located(name, error)) from error

@@ -128,6 +128,7 @@ def _column(path: str, count: int, card: ModelCard) -> Labels | None:
 
     table = table_of(path, CsvOptions(), known=card.input.features)
     features = {folded(name) for name in card.input.features}
+    features |= {folded(column.name) for column in card.input.columns}
     left = [i for i, name in enumerate(table.names) if folded(name) not in features]
     if card.output.kind == "values":
         wanted = [folded(name) for name in card.output.targets]
@@ -135,7 +136,7 @@ def _column(path: str, count: int, card: ModelCard) -> Labels | None:
         if not wanted or not set(wanted) <= set(places):
             return None
         return table.numbers([places[name] for name in wanted])
-    width = card.input.shape[-1]
+    width = len(card.input.columns) or card.input.shape[-1]
     if not table.names and table.num_columns == (width if isinstance(width, int) else 0) + 1:
         left = [table.num_columns - 1]
     if not left or len(table.lines) != count:

@@ -50,6 +50,7 @@ def _input(spec: InputSpec) -> Mapping[str, object]:
         "features": list(spec.features),
         "width": width if isinstance(width, int) else None,
         "tokens": _tokens(spec),
+        "columns": [column.to_dict() for column in spec.columns if column.is_used],
     }
 
 

@@ -12,6 +12,7 @@ from onnxnn_runtime.card.tokens import is_words
 from onnxnn_runtime.card.words import kind_name
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.inputs.folders import Skipped
+from onnxnn_runtime.inputs.mixed_rows import all_mixed_rows
 from onnxnn_runtime.inputs.reading import Sample, read_sample
 from onnxnn_runtime.inputs.samples import find_samples
 from onnxnn_runtime.inputs.whole import only_input
@@ -102,6 +103,12 @@ def samples_of(value: object, name: str, spec: InputSpec, most: int) -> list[Sam
     """
     if isinstance(value, (bytes, str)) and spec.kind == "image":
         return [Sample(name, binary(value, name) if isinstance(value, str) else value)]
+    if spec.columns and isinstance(value, (dict, list)):
+        rows = all_mixed_rows(value, spec, name)
+        if rows is not None:
+            return [
+                Sample(f"{name}[{row}]" if len(rows) > 1 else name, each) for row, each in enumerate(rows)
+            ]
     if isinstance(value, str) or is_words(value, spec.vocabulary):
         if spec.kind == "tokens" and spec.vocabulary is not None:
             return [Sample(name, value)]

@@ -159,12 +159,12 @@ class Engine:
                 "{name}: expected arrays for {inputs}, got {given}.",
                 name=self._name,
                 inputs=", ".join(printable(each, 40) for each in self.inputs) or gettext("no input"),
-                given=", ".join(printable(each, 40) for each in itertools.islice(feeds, 20))
-                or gettext("none"),
+                given=", ".join(printable(each, 40) for each in list(feeds)[:20]) or gettext("none"),
             )
         self._renew()
         inputs = self.inputs if self._part is None else any_batch(self.inputs, self._part)
-        checked = {name: check_feed(name, value, *inputs[name]) for name, value in feeds.items()}
+        gaps = bool(self._spec and self._spec.columns)
+        checked = {name: check_feed(name, value, *inputs[name], gaps) for name, value in feeds.items()}
         first = self.arrays[0] if self.arrays else None
         problem = None
         if self._spec is not None and first is not None:

@@ -27,13 +27,16 @@ DTYPES = {
 """NumPy's names of ONNX Runtime's types; tensors of texts are arrays of objects."""
 
 
-def check_feed(name: str, value: object, dtype: str, shape: tuple[object, ...]) -> np.ndarray:
+def check_feed(
+    name: str, value: object, dtype: str, shape: tuple[object, ...], gaps: bool = False
+) -> np.ndarray:
     """Return a value as the array that an input of a graph takes.
 
     Args:
         name: The input.
         value: What the user gave.
         dtype, shape: What the graph declares; () stands for a scalar, and for an unknown number of axes.
+        gaps: Whether NaN stands for a number without a value, which the graph fills in.
 
     Raises:
         InputError: It does not match the graph, or holds NaN or infinite numbers.
@@ -58,7 +61,7 @@ def check_feed(name: str, value: object, dtype: str, shape: tuple[object, ...]) 
     if not _is_alike(array, shape) or 0 in array.shape:
         raise _other_array(shown, array, value, dtype, shape)
     if dtype.startswith("float"):
-        array = as_floats(array, shown, dtype)
+        array = as_floats(array, shown, dtype, gaps)
     elif dtype not in ("bool", str(array.dtype)):
         _check_range(shown, array, dtype)
     return np.asarray(array, dtype=dtype, order="C")

@@ -8,7 +8,7 @@ from typing import Sequence
 import numpy as np
 
 from onnxnn_runtime.arrays.columns import folded
-from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.errors import InputError, name_hint
 from onnxnn_runtime.messages.shorten import shortened
 
 from .marks import Marks, number
@@ -68,10 +68,11 @@ def no_such_column(source: str, names: Sequence[str], name: str) -> InputError:
         )
     return InputError.coded(
         "E-INPUT-03",
-        "{source}: expected a column {name}, got the columns {known}.",
+        "{source}: expected a column {name}, got the columns {known}{near}",
         source=source,
         name=shortened(name),
         known=known,
+        near=name_hint(name, names),
     )
 
 

@@ -39,6 +39,15 @@ class Marks:
     thousands: str = ""
 
 
+def is_written_as_number(cell: str) -> bool:
+    """Return whether a text is a number, or looks like one whose marks are not known: "1,234"."""
+    return _NUMBER.fullmatch(cell) is not None or _SHAPED.fullmatch(cell) is not None
+
+
+class MissingNumberError(InputError):
+    """A cell of a column of numbers holds nothing."""
+
+
 def check_marks(decimal: str | None, thousands: str | None) -> None:
     """Refuse marks that no number is written with.
 
@@ -84,7 +93,7 @@ def number(cell: str, marks: Marks) -> float | None:
 def not_a_number(source: str, where: str, cell: str, marks: Marks) -> InputError:
     """Return the error for a cell that holds no number; `where` is what messages call the cell."""
     if cell.lower() in MISSING:
-        return InputError.coded(
+        return MissingNumberError.coded(
             "E-INPUT-04",
             "{source}: {where}: expected a number, got an empty cell or a mark of a missing value. "
             "Fill it in, or remove the row.",

@@ -6,6 +6,7 @@ What stays in memory is the array of numbers that was asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Collection, Iterator, NamedTuple, Sequence, Union
 
 import numpy as np
@@ -21,10 +22,13 @@ from .heading import no_such_column
 from .marks import Marks, commas_as, not_a_number, number, parse_cells
 from .missing import MISSING, missing_labels, missing_places
 from .numbers import parse
+from .preparation import prepare
 from .text import Block, Record, TextFile, cells_of
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+    from onnxnn_runtime.card.columns import ColumnSpec
 
 Column = Union[int, str]
 """A column's position from 0 (negative: from the end), or its name in the heading."""
@@ -172,6 +176,42 @@ class Table:
             title = self.title(position)
             raise InputError(missing_labels(self.source, title, rows, marks, are_classes, asked))
 
+    def prepared(self, positions: Sequence[int], columns: Sequence[ColumnSpec]) -> np.ndarray:
+        """Return columns of any kind as a network takes them, float64 (rows, width); see `prepare`.
+
+        Args:
+            positions: Where each column stands that is used.
+            columns: What becomes of the columns.
+
+        Raises:
+            InputError: A cell holds another kind of value than its column; the message names row and column.
+        """
+        used = [column for column in columns if column.is_used]
+        marks = self.marks([at for at, column in zip(positions, used) if column.kind == "number"])
+        cells = self.cells(positions)
+        place = partial(self._cell_place, positions)
+        return prepare(cells, columns, self.source, place, marks, self.missing)
+
+    def cells(self, positions: Sequence[int]) -> list[list[str]]:
+        """Return the cells of each of some columns as text, whatever they hold."""
+        found: list[list[str]] = [[] for _ in positions]
+        for _, rows in self._cells():
+            for column, position in zip(found, positions):
+                column.extend(row[position] for row in rows)
+        return found
+
+    def marks(self, positions: Sequence[int]) -> Marks:
+        """Return how numbers are written in some columns.
+
+        Raises:
+            InputError: Commas may be decimal commas or stand between thousands.
+        """
+        return self._marks(positions)
+
+    def place(self, row: int, position: int) -> str:
+        """Return how messages call a cell, by its row from 0: "row 5, column 2 ('width')"."""
+        return self._place(self.lines[row], position)
+
     def numbers(self, columns: Sequence[Column] | None = None, dtype: DTypeLike = np.float64) -> np.ndarray:
         """Return columns as an array (rows, columns).
 
@@ -314,6 +354,9 @@ class Table:
             raise InputError(located(self.source, error)) from error
 
     # ---- messages
+
+    def _cell_place(self, positions: Sequence[int], row: int, number: int) -> str:
+        return self.place(row, positions[number])
 
     def _place(self, line: int, position: int) -> str:
         """Return how messages call a cell: "row 5, column 2 ('width')"."""

@@ -97,6 +97,8 @@ def _check_runs(name: str, card: ModelCard, kind: ModelKind) -> None:
         advice = gettext("Export it with preprocessing in the graph: --preprocess graph")
     elif kind.does == "embed" and card.input.kind != "image":
         advice = gettext("Use onnxnn serve")
+    elif card.input.columns:
+        advice = gettext("Its table has columns of texts, dates or gaps: use onnxnn serve")
     if advice is not None:
         raise CardError.coded(
             "E-INPUT-08",

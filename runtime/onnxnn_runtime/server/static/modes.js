@@ -70,6 +70,13 @@ function predictNumbers(model, ask) {
     const body = Object.assign(asked(model), { input: value() });
     return predictionResult((await post('/predict', body)).predictions[0]);
   };
+  if (input.columns.length) {
+    const cells = input.columns.map(cellInput);
+    const titles = input.columns.map((column, i) => column.name || text('column', { number: i + 1 }));
+    const fields = titles.map((title, i) => field(title, cells[i]));
+    const row = () => input.columns.map((column, i) => cellValue(column, cells[i].value));
+    return form('ask', [element('div', { class: 'fields' }, ...fields)], ask, send(row));
+  }
   const width = input.features.length || input.width;
   if (input.kind === 'table' && width) {
     const names = Array.from({ length: width }, (_, i) => input.features[i] || text('column', { number: i + 1 }));
@@ -81,6 +88,19 @@ function predictNumbers(model, ask) {
   const area = element('textarea', { required: true, spellcheck: 'false' });
   const key = { sequence: 'type_steps', tokens: 'type_' + input.tokens, table: 'type_row' }[input.kind] || 'type_array';
   return form('ask', [field(text(key), area)], ask, send(() => typed(area.value, input)));
+}
+
+// The field of one column of a table; what is left empty is a missing value.
+function cellInput(column) {
+  if (column.kind === 'number') return element('input', { type: 'number', step: 'any', inputmode: 'decimal' });
+  if (column.kind === 'date') return element('input', { type: 'text', placeholder: '2025-03-31' });
+  const known = column.kind === 'boolean' ? ['true', 'false'] : column.categories.filter(Boolean);
+  return element('select', {}, ...['', ...known].map((each) => element('option', { value: each }, each)));
+}
+
+function cellValue(column, value) {
+  if (value === '') return null;
+  return column.kind === 'number' ? Number(value) : value;
 }
 
 // What is typed, as the server takes it: texts for a vocabulary, else numbers.
