@@ -147,12 +147,11 @@ def _nn() -> Mapping[str, str]:
 
 def _train() -> Mapping[str, str]:
     weighting = gettext(
-        "all classes and samples have equal weight; repeat the samples of rare classes in the data instead"
+        "all samples of a class have equal weight; give class_weight='balanced', or {{class: weight}}"
     )
     validating = gettext("load data with train_val_ratio=0.8, or call evaluate((x, y)) after training")
     loading = gettext("load it first: load_dataset(x, y)")
     return {
-        "class_weight": weighting,
         "class_weights": weighting,
         "data": gettext("load it first: load_dataset(x, y), or load_img_data(path)"),
         "early_stopping": gettext("use patience=5, which stops after 5 epochs without a better monitor"),

@@ -22,6 +22,7 @@ from onnxnn.inference.evaluation import batches_of
 from onnxnn.inspection import history_plot
 from onnxnn.training import job as jobs
 from onnxnn.training.callbacks import Callback
+from onnxnn.training.class_weights import ClassWeight
 from onnxnn.training.device_options import DeviceOptions
 from onnxnn.training.ending import loss_of
 from onnxnn.training.history import History
@@ -59,6 +60,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     monitor: str | None = None,
     ema: float | None = None,
     samples_every: int | None = None,
+    class_weight: ClassWeight = None,
     device: str = "auto",
     devices: int = 1,
     strategy: str = "auto",
@@ -78,6 +80,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     Args:
         lr, epochs, batch_size, loss, metrics, schedule, clip, patience, monitor, ema, samples_every: See
             `onnxnn.training.settings.TrainSettings`.
+        class_weight: See `onnxnn.training.settings.TrainSettings`.
         batch_num: Accepted as BaseNN has it, without effect there and here.
         save_fold: Where checkpoints go, from now on.
         filename: The checkpoint's name.
@@ -98,8 +101,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         OutputError: The checkpoint cannot be written; known before the first epoch, or it became so.
     """
     _check_call(self, checkpoint, resume, callbacks)
-    folder = as_path(self.save_fold if save_fold is None else save_fold, "save_fold", TrainingError)
-    file = folder / _checkpoint_name(filename)
+    folder, file = _places(self.save_fold if save_fold is None else save_fold, filename)
     wanted = TrainSettings(
         lr=lr,
         epochs=epochs,
@@ -114,11 +116,11 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         monitor=monitor,
         ema=ema,
         samples_every=samples_every,
+        class_weight=class_weight,
     )
-    has_custom = bool(self._state.custom_modules())
-    machine = machine_for(DeviceOptions(device, devices, strategy, precision, has_custom))
+    where = DeviceOptions(device, devices, strategy, precision, bool(self._state.custom_modules()))
     start, finish = resume if checkpoint is None else checkpoint, resume is not None
-    with machine.training(), custom_weights_kept(self._state):
+    with (machine := machine_for(where)).training(), custom_weights_kept(self._state):
         before, state = _started(self._state, start)
         settings = jobs.settings_of(wanted, before, finish, start, not state.optimizer.is_chosen)
         state, lines = adapted(_with_optimizer(state, settings), settings.loss)
@@ -213,6 +215,12 @@ def _check_callbacks(callbacks: object) -> None:
                 value=shortened(callbacks),
             )
         )
+
+
+def _places(save_fold: str, filename: str) -> tuple[Path, Path]:
+    """Return the folder of the checkpoints, and the file of the last epoch."""
+    folder = as_path(save_fold, "save_fold", TrainingError)
+    return folder, folder / _checkpoint_name(filename)
 
 
 def _checkpoint_name(filename: str) -> Path:

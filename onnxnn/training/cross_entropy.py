@@ -17,7 +17,7 @@ def softmax_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     if target.is_floating_point():
         if target.shape != logits.shape:
             target = _columns_to_one_hot(target, logits)
-        return F.cross_entropy(_classes_second(logits), _classes_second(target))
+        return F.cross_entropy(classes_second(logits), classes_second(target))
     if not has_label_for_each(logits, target):
         raise TrainingError(_labels_expected(logits, target))
     # Where every step is a sample, its classes lie side by side in memory.
@@ -42,7 +42,7 @@ def nll(y: Tensor, target: Tensor) -> Tensor:
         y: float32 (N, K), (N, T, K) or (N, K, H, W).
         target: Classes as indices or one-hot rows.
     """
-    return F.nll_loss(_classes_second(y), as_classes(target))
+    return F.nll_loss(classes_second(y), as_classes(target))
 
 
 def kl_divergence(logits: Tensor, target: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ def _columns_to_one_hot(target: Tensor, logits: Tensor) -> Tensor:
     return as_values(as_classes(target), logits)
 
 
-def _classes_second(y: Tensor) -> Tensor:
+def classes_second(y: Tensor) -> Tensor:
     """(N, T, K) -> (N, K, T), as torch's losses have it; (N, K) and images stay."""
     return y.movedim(-1, 1) if y.ndim == 3 else y
 

@@ -26,6 +26,7 @@ from onnxnn.definition.module import Net
 from . import losses, metrics
 from .advice import advice, best_line
 from .callbacks import Callback, Progress, Writer, check_files, files_of
+from .class_weights import weighted
 from .dead_outputs import outputs_kept_alive
 from .device import Machine, threads_for
 from .embedding import for_evaluation, for_pairs
@@ -84,6 +85,8 @@ class Job:
         wanted = self.settings
         loss, found = self.kind.loss_and_metrics(self.net, self.data.num_classes, wanted.loss, wanted.metrics)
         train, validation = self.data.train, self.data.validation
+        classes = self.data.classes if self.kind.classifies else ()
+        loss = weighted(loss, wanted.class_weight, train, classes)
         if loss.name in losses.EMBEDDING_LOSSES:
             train, validation = for_pairs(train, validation, loss.name, machine.processes)
         trainer = Trainer(
@@ -226,7 +229,7 @@ def settings_of(
             "{path}: holds no training to finish. Use train(checkpoint=...) to train it.",
             path=path,
         )
-    if finish or keep_optimizer or settings.loss is None:
+    if finish or keep_optimizer or settings.loss is None or settings.class_weight is None:
         try:
             earlier = TrainSettings.from_data(before.training["settings"])
         except (TrainingError, TypeError, ValueError, AttributeError) as error:
@@ -245,6 +248,8 @@ def settings_of(
             settings = replace(settings, optimizer=earlier.optimizer, optimizer_options=options)
         if settings.loss is None:
             settings = replace(settings, loss=earlier.loss)
+        if settings.class_weight is None:
+            settings = replace(settings, class_weight=earlier.class_weight)
     lr = before.training.get("lr") if settings.lr is None else settings.lr
     return replace(settings, lr=lr, epochs=settings.epochs + int(before.training["epoch"]))
 

@@ -15,6 +15,7 @@ from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn.layers.registry import immutable
 
 from . import losses, lr_schedules, metrics, optimizers
+from .class_weights import ClassWeight, checked_class_weight
 from .optimizers import Range
 
 
@@ -41,6 +42,8 @@ class TrainSettings:
             none for others.
         samples_every: A diffusion model draws samples after every so many epochs, 0 never; None takes those
             that are powers of two, and eight of the whole training.
+        class_weight: What the samples of each class count in the loss: "balanced" as if there were equally
+            many of each, or {class: weight}; see `onnxnn.training.class_weights`.
 
     Raises:
         TrainingError: A name is unknown or a number is out of range; it says all that is wrong.
@@ -59,6 +62,7 @@ class TrainSettings:
     monitor: str | None = None
     ema: float | None = None
     samples_every: int | None = None
+    class_weight: ClassWeight = None
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
@@ -75,6 +79,7 @@ class TrainSettings:
             lambda: _check("clip", self.clip, _POSITIVE),
             lambda: _check("ema", self.ema, _SHARE),
             self._check_samples_every,
+            self._check_class_weight,
         )
 
     def column(self, validated: bool) -> str:
@@ -116,6 +121,9 @@ class TrainSettings:
     def _check_samples_every(self) -> None:
         if self.samples_every is False or not is_one_of(self.samples_every, (0,)):
             _check("samples_every", self.samples_every, _COUNT)
+
+    def _check_class_weight(self) -> None:
+        object.__setattr__(self, "class_weight", checked_class_weight(self.class_weight))
 
     def _check_columns(self) -> None:
         object.__setattr__(self, "metrics", metrics.official_names(self.metrics))

@@ -57,7 +57,7 @@ def test_the_walk_finds_the_calls_that_users_make():
         ("train", {"max_iter": 2}, "Did you mean 'epochs'"),
         ("train", {"learning_rate": 0.1}, "Did you mean 'lr'"),
         ("train", {"batchsize": 4}, "Did you mean 'batch_size'"),
-        ("train", {"class_weight": {0: 2}}, "equal weight"),
+        ("train", {"sample_weight": [1, 2]}, "class_weight='balanced'"),
         ("train", {"batch": 4}, "Did you mean 'batch_size'"),
         ("train", {"validation_split": 0.2}, "train_val_ratio=0.8"),
         ("train", {"validation_data": None}, "evaluate"),
