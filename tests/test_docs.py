@@ -111,7 +111,8 @@ def documented():
     """Return every command of the pages on commands but those that have tests of their own."""
     pages = [(ROOT / page).read_text(encoding="utf-8") for page in COMMANDS_PAGES]
     lines = [line for page in pages for block in blocks(page, "sh") for line in block.splitlines()]
-    return [line for line in dict.fromkeys(lines) if not line.startswith(("onnxnn demo", "onnxnn serve"))]
+    others = ("onnxnn demo", "onnxnn serve", "onnxnn studio")
+    return [line for line in dict.fromkeys(lines) if not line.startswith(others)]
 
 
 @pytest.mark.slow

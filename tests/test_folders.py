@@ -42,6 +42,7 @@ FOLDERS = {
             "",
             "datasets",
             "recipe",
+            "studio",
             "demo",
         ),
     ),

@@ -19,7 +19,15 @@ PAGES = sorted(
     for path in DOCS.rglob("*.md")
     if "```" in path.read_text("utf-8")
     and path.name
-    not in ("few-photographs.md", "commands.md", "deploy.md", "devices.md", "galleries.md", "serving.md")
+    not in (
+        "few-photographs.md",
+        "commands.md",
+        "deploy.md",
+        "devices.md",
+        "galleries.md",
+        "serving.md",
+        "studio.md",
+    )
 )
 
 

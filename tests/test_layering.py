@@ -100,6 +100,7 @@ ALLOWED = {
 EXTRAS = {
     "runtime/onnxnn_runtime/server/": {"python_multipart", "starlette", "uvicorn"},
     "runtime/onnxnn_runtime/broker/": {"paho"},
+    "onnxnn/studio/": {"starlette"},
     "runtime/onnxnn_runtime/gallery/qdrant_engine.py": {"qdrant_client"},
     "runtime/onnxnn_runtime/session/openvino_session.py": {"openvino"},
 }

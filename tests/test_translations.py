@@ -22,6 +22,7 @@ PAGES = {
     "docs/zh-CN/report.md": "docs/report.md",
     "docs/zh-CN/files.md": "docs/files.md",
     "docs/zh-CN/image-data.md": "docs/image-data.md",
+    "docs/zh-CN/studio.md": "docs/studio.md",
     "docs/zh-CN/quantization.md": "docs/quantization.md",
     "docs/zh-CN/devices.md": "docs/devices.md",
     "docs/zh-CN/benchmarking.md": "docs/benchmarking.md",

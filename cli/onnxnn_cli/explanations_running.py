@@ -224,6 +224,28 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "POST /predict with a body that is no JSON",
         gettext_noop("Correct what the message names; /docs of the server shows what it takes."),
     ),
+    "E-STUDIO-01": Explanation(
+        gettext_noop(
+            "onnxnn studio keeps a project in a folder of its own, and one process alone has it open."
+        ),
+        "onnxnn studio Documents",
+        gettext_noop(
+            "Give a new or empty folder, or that of a project. Where it is open already, use that page."
+        ),
+    ),
+    "E-STUDIO-02": Explanation(
+        gettext_noop(
+            "A class is a folder, so its name has to be one on every system; and what a page asks for may "
+            "have been removed by another page."
+        ),
+        "POST /studio/classes with the name a/b",
+        gettext_noop("Choose another name, or load the page again to see what there is."),
+    ),
+    "E-STUDIO-03": Explanation(
+        gettext_noop("Training needs two classes with two images each; exports need a training that ended."),
+        "POST /studio/train of a project with one class",
+        gettext_noop("Collect more images, wait for the training, or read why it ended."),
+    ),
     "E-PACKAGE-01": Explanation(
         gettext_noop("A package that the call needs is missing or too old."),
         "import onnxnn  # without torch",

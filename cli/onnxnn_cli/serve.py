@@ -136,7 +136,7 @@ def _attached(asked: Serving) -> List[Attach]:
     require_packages()
     from onnxnn_runtime.broker.bridge import bridge_to
 
-    password = _secret(asked.mqtt_password_file, MQTT_PASSWORD)
+    password = secret(asked.mqtt_password_file, MQTT_PASSWORD)
     return [bridge_to(parse_broker(asked.mqtt, password, asked.mqtt_result))]
 
 
@@ -148,7 +148,7 @@ def _settings(asked: Serving) -> ServerSettings:
     return ServerSettings(
         host=asked.host,
         port=asked.port,
-        token=_secret(asked.token_file, TOKEN),
+        token=secret(asked.token_file, TOKEN),
         allow_open=asked.allow_open,
         cors=tuple(asked.cors or ()),
         queue=asked.queue,
@@ -167,7 +167,7 @@ def _settings(asked: Serving) -> ServerSettings:
     )
 
 
-def _secret(path: Optional[str], variable: str) -> Optional[str]:
+def secret(path: Optional[str], variable: str) -> Optional[str]:
     """Return a token or password: of the file, else of the environment, else None.
 
     Raises:

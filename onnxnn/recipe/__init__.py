@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,7 +38,7 @@ from onnxnn.export.exporter import check_path
 from onnxnn.export.options import ExportOptions, versions_for
 from onnxnn.network import Network
 from onnxnn.network.files import check_export
-from onnxnn.training.callbacks import check_writable, files_of
+from onnxnn.training.callbacks import Callback, check_writable, files_of
 
 from .options import Place, kinds_of_method, line_of
 from .parts import (
@@ -152,8 +152,11 @@ class Recipe:
         """Return the same recipe for another precision; None leaves it as it is."""
         return self if precision is None else replace(self, train={**self.train, "precision": precision})
 
-    def run(self) -> Trained:
+    def run(self, callbacks: Sequence[Callback] = ()) -> Trained:
         """Build, train and export; return what was made.
+
+        Args:
+            callbacks: As for `Network.train`.
 
         Raises:
             OnnxnnError: As `build`, `Network.train` and `Network.export`; what an export cannot do is found
@@ -174,7 +177,7 @@ class Recipe:
             with self._at("export"):
                 check_export(network, ExportOptions(**options), max_drop)
         with self._at("train" if self.train else "layers"):
-            history = network.train(**self.train)
+            history = network.train(**self.train, callbacks=callbacks)
         if self.export is not None:
             try:
                 network.export(str(self.export), **self.export_options)

@@ -91,6 +91,9 @@ CODES: Mapping[str, str] = {
     "E-SERVER-03": gettext_noop("a request is too large"),
     "E-SERVER-04": gettext_noop("a server is busy, or a request took too long"),
     "E-SERVER-05": gettext_noop("a request is malformed"),
+    "E-STUDIO-01": gettext_noop("a folder cannot be opened as a project of the studio"),
+    "E-STUDIO-02": gettext_noop("a class or an image of a project is refused"),
+    "E-STUDIO-03": gettext_noop("a project cannot be trained, or has not been trained"),
     "E-PACKAGE-01": gettext_noop("a package is missing or of a wrong version"),
 }
 """Code -> the kind of mistake in a few words, English."""

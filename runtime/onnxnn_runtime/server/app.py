@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from types import ModuleType
+from pathlib import Path
 from typing import AsyncContextManager, AsyncIterator, Callable, Sequence
 
 from starlette.applications import Starlette
@@ -26,24 +26,35 @@ from .served import Served
 from .settings import SETTINGS, ServerSettings
 from .state import ServerState
 
-__all__ = ["PARTS", "Attach", "create_app"]
+__all__ = ["PARTS", "Attach", "Part", "create_app", "serve_file"]
 
 _log = logging.getLogger("onnxnn.server")
 
-PARTS: tuple[ModuleType, ...] = (api, search, protocol_v2, openai_api, page, thumbnails, openapi)
-"""The modules whose `routes(state)` the server has, each a list of Starlette's routes."""
+Part = Callable[[ServerState], Sequence[Route]]
+"""Returns the routes of a part of a server."""
+
+PARTS: tuple[Part, ...] = tuple(
+    module.routes for module in (api, search, protocol_v2, openai_api, page, thumbnails, openapi)
+)
+"""Those of `onnxnn serve`."""
 
 Attach = Callable[[ServerState], AsyncContextManager[None]]
 """Makes another way in, such as one through a broker, which is open while the server is."""
 
 
-def create_app(paths: Sequence[str], settings: ServerSettings, attached: Sequence[Attach] = ()) -> Starlette:
+def create_app(
+    paths: Sequence[str],
+    settings: ServerSettings,
+    attached: Sequence[Attach] = (),
+    parts: Sequence[Part] = PARTS,
+) -> Starlette:
     """Return the application that serves some model files.
 
     Args:
         paths: The files.
         settings: Limits, token and the like.
         attached: Other ways in: each opens once the models are warm, and closes before them.
+        parts: What has the routes; another application than `onnxnn serve` has other ones.
 
     Returns:
         An ASGI application; `app.state.onnxnn` is its `ServerState`.
@@ -71,8 +82,8 @@ def create_app(paths: Sequence[str], settings: ServerSettings, attached: Sequenc
         stack.pop_all()  # all of them are open: the lifespan stops them
     state = ServerState(models, settings, metrics, gallery)
     routes = [Route("/healthz", _healthz), Route("/metrics", _metrics)]
-    for part in PARTS:
-        routes += part.routes(state)
+    for part in parts:
+        routes += part(state)
     known: dict[object, str] = {route.endpoint: route.path for route in routes}
     middleware = [Middleware(Guard, state=state, routes=known)]
     if settings.cors:
@@ -98,8 +109,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
     state: ServerState = app.state.onnxnn
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(state.access_log.close)
-        for served in state.models.values():
-            stack.callback(served.stop)
+        stack.callback(_stop, state)
         for served in state.models.values():
             await served.start()
         watching = asyncio.ensure_future(_watch(state))
@@ -109,10 +119,37 @@ async def _lifespan(app: Starlette) -> AsyncIterator[dict[str, object]]:
         yield {SETTINGS: state.settings}
 
 
+def _stop(state: ServerState) -> None:
+    """Let every lane end, also of the models that came later."""
+    for served in state.models.values():
+        served.stop()
+
+
+async def serve_file(path: str, state: ServerState) -> Served:
+    """Serve a file from now on, by its name; one that is served is opened again if it has changed.
+
+    Args:
+        path: The file.
+        state: That of a server which runs.
+
+    Raises:
+        OnnxnnError: It cannot be opened.
+    """
+    loop = asyncio.get_running_loop()
+    served = state.models.get(Path(path).stem)
+    if served is not None:
+        await served.reload()
+        return served
+    served = await loop.run_in_executor(None, Served, path, state.settings, state.metrics)
+    await served.start()
+    state.models[served.name] = served
+    return served
+
+
 async def _watch(state: ServerState) -> None:
     while state.settings.reload_interval:
         await asyncio.sleep(state.settings.reload_interval)
-        for served in state.models.values():
+        for served in list(state.models.values()):
             try:
                 await served.reload()
             except (

@@ -18,6 +18,7 @@ from onnxnn_runtime.errors import (
     MissingInputError,
     OnnxnnError,
     OutOfMemoryError,
+    OutputError,
 )
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadRequest",
+    "Conflict",
     "Forbidden",
     "Overloaded",
     "RequestError",
@@ -74,6 +76,12 @@ class UnknownModel(RequestError):
     """No model of this name is served."""
 
     status = 404
+
+
+class Conflict(RequestError):
+    """What was asked for does not go together with how things are now."""
+
+    status = 409
 
 
 class TooLarge(RequestError):
@@ -128,6 +136,8 @@ def status_of(error: Exception) -> int:
         return error.status if isinstance(error, RequestError) else error.status_code
     if isinstance(error, OutOfMemoryError):
         return 503
+    if isinstance(error, OutputError):
+        return 507  # insufficient storage: RFC 4918, 11.5
     if isinstance(error, MissingInputError):
         return 500  # no request names a file
     return 400 if isinstance(error, (InputError, CardError, CallError)) else 500

@@ -5,6 +5,9 @@ Browsers load nothing from elsewhere: all files are in `static`, and the policy 
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Sequence
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,7 +17,7 @@ from .content import as_json
 from .description import STATIC, described
 from .state import ServerState
 
-__all__ = ["POLICY", "STATIC", "routes"]
+__all__ = ["POLICY", "STATIC", "page_response", "routes", "static_file"]
 
 POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -61,19 +64,26 @@ async def _static(request: Request) -> Response:
     return static_file(request.path_params["name"])
 
 
-def static_file(name: str) -> Response:
+def static_file(name: str, folders: Sequence[Path] = (STATIC,)) -> Response:
     """Return a file of the pages.
 
     Args:
-        name: One of those in `STATIC`, compared with its listing; never a path.
+        name: One of those in the folders, compared with their listings; never a path.
+        folders: Where to look; the first that has the file counts.
 
     Raises:
         HTTPException: There is none of this name.
     """
-    for path in STATIC.iterdir():
-        if path.name == name and path.suffix in _MEDIA_TYPES:
-            return Response(path.read_bytes(), media_type=_MEDIA_TYPES[path.suffix], headers=_HEADERS)
+    for folder in folders:
+        for path in folder.iterdir():
+            if path.name == name and path.suffix in _MEDIA_TYPES:
+                return page_response(path.read_bytes(), _MEDIA_TYPES[path.suffix])
     raise HTTPException(404)
+
+
+def page_response(content: bytes, media_type: str) -> Response:
+    """Return a part of a page, with the headers that say what browsers may do with it."""
+    return Response(content, media_type=media_type, headers=_HEADERS)
 
 
 async def _models(request: Request) -> Response:

@@ -7,7 +7,7 @@ import functools
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import gettext
@@ -16,9 +16,11 @@ from onnxnn_runtime.messages.system import system_reason
 from .settings import ServerSettings
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from .app import Attach
 
-__all__ = ["require_packages", "serve"]
+__all__ = ["listen", "require_packages", "serve"]
 
 _BACKLOG = 2048
 """Connections that wait until they are accepted."""
@@ -36,8 +38,6 @@ def serve(paths: Sequence[str], settings: ServerSettings, attached: Sequence[Att
         InputError: A package is missing, a file cannot be opened, or the address cannot be listened on.
     """
     require_packages()
-    import uvicorn
-
     if attached and settings.workers > 1:
         raise InputError.coded(
             "E-INPUT-06",
@@ -46,9 +46,30 @@ def serve(paths: Sequence[str], settings: ServerSettings, attached: Sequence[Att
             count=settings.workers,
         )
     from .app import create_app
+
+    listen(functools.partial(create_app, [str(path) for path in paths], settings, attached), settings)
+
+
+def listen(
+    application: Callable[[], ASGIApp],
+    settings: ServerSettings,
+    started: Callable[[str], None] | None = None,
+) -> None:
+    """Answer requests until the process is stopped (SIGTERM, Ctrl-C); then finish what has begun.
+
+    Args:
+        application: Makes what answers.
+        settings: Address and limits.
+        started: Called with the address, such as "http://127.0.0.1:8000", once it is listened on; None prints
+            it.
+
+    Raises:
+        InputError: The address cannot be listened on.
+    """
+    import uvicorn
+
     from .protocol import DeadlineProtocol
 
-    application = functools.partial(create_app, [str(path) for path in paths], settings, attached)
     drain: Any = settings.drain_timeout  # uvicorn declares an integer, and waits for fractions, too
     config = uvicorn.Config(
         application if settings.workers > 1 else application(),
@@ -72,7 +93,7 @@ def serve(paths: Sequence[str], settings: ServerSettings, attached: Sequence[Att
 
     signal.signal(signal.SIGTERM, stop)
     with _listening(settings) as listener, contextlib.suppress(KeyboardInterrupt):
-        print(gettext("Serving at {address}", address=_address(listener)), flush=True)
+        (started or _say_address)(_address(listener))
         if settings.workers > 1:
             from uvicorn.supervisors import Multiprocess
 
@@ -81,8 +102,15 @@ def serve(paths: Sequence[str], settings: ServerSettings, attached: Sequence[Att
             server.run(sockets=[listener])
 
 
-def require_packages() -> None:
+def _say_address(address: str) -> None:
+    print(gettext("Serving at {address}", address=address), flush=True)
+
+
+def require_packages(extra: str = "onnxnn-runtime[serve]") -> None:
     """Refuse to go further without the packages of a server.
+
+    Args:
+        extra: What to install where one is missing.
 
     Raises:
         InputError: One is missing.
@@ -95,8 +123,9 @@ def require_packages() -> None:
         raise InputError.coded(
             "E-PACKAGE-01",
             "the server needs Starlette, uvicorn and python-multipart ({error}). Install them: pip install "
-            '"onnxnn-runtime[serve]"',
+            '"{extra}"',
             error=error,
+            extra=extra,
         ) from error
 
 

@@ -9,7 +9,7 @@ from onnxnn_runtime.errors import name_hint
 from onnxnn_runtime.messages.shorten import shortened
 
 from .access_log import AccessLog
-from .errors import BadRequest, Overloaded, UnknownModel
+from .errors import BadRequest, Overloaded, Unavailable, UnknownModel
 from .metrics import Metrics
 from .settings import ServerSettings
 
@@ -30,6 +30,7 @@ class ServerState:
         metrics: What `/metrics` prints.
         gallery: What `/search` looks in, or None.
         access_log: Where requests are logged.
+        concealed: What stands in messages in place of other paths of this machine, by path.
     """
 
     models: dict[str, Served]
@@ -37,11 +38,12 @@ class ServerState:
     metrics: Metrics
     gallery: GallerySearch | None = None
     access_log: AccessLog = field(default_factory=AccessLog)
+    concealed: dict[str, str] = field(default_factory=dict)
 
     @property
     def hidden(self) -> Mapping[str, str]:
-        """The path of each model's file, which clients need not know, and the name that they know."""
-        return {served.path: name for name, served in self.models.items()}
+        """The path of each model's file, which clients need not know, and its name; and others."""
+        return {**{served.path: name for name, served in self.models.items()}, **self.concealed}
 
     def model(self, name: object = None) -> Served:
         """Return a model by its name; None is the only one.
@@ -49,7 +51,10 @@ class ServerState:
         Raises:
             UnknownModel: There is none of this name.
             BadRequest: There are several, and the request names none.
+            Unavailable: There is none at all.
         """
+        if not self.models:
+            raise Unavailable.coded("E-SERVER-01", "no model is served yet. Wait until there is one.")
         if name is None or name == "":
             if len(self.models) == 1:
                 return next(iter(self.models.values()))
@@ -73,14 +78,16 @@ class ServerState:
         """Refuse a request whichever model it is for, before its body is read.
 
         Raises:
-            Overloaded: No model can take one.
+            Overloaded: There are models, and none can take one.
         """
+        refused = None
         for served in self.models.values():
             try:
                 return served.lanes.check_free()
             except Overloaded as error:
                 refused = error
-        raise refused
+        if refused is not None:
+            raise refused
 
     def chosen(self, name: object, call: str) -> Served:
         """Return the model for a call; without a name the only one that has it.

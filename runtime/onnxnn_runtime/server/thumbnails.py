@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from .state import ServerState
 
-__all__ = ["SIDE", "routes"]
+__all__ = ["SIDE", "routes", "small_jpeg"]
 
 SIDE = 256
 """Pixels of the longer side."""
@@ -70,11 +70,23 @@ def thumbnail(gallery: Gallery, name: str, settings: ServerSettings) -> bytes:
     data = _content(gallery, name, settings.max_body_bytes)
     check_image(data, settings)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            opened.draft("RGB", (SIDE, SIDE))
-            image = ImageOps.exif_transpose(opened).convert("RGB")
+        return small_jpeg(data)
     except Exception as error:  # Pillow raises many kinds for broken files
         raise _missing(name) from error
+
+
+def small_jpeg(data: bytes) -> bytes:
+    """Return an image, of which `check_image` knows, as an upright JPEG of at most `SIDE` pixels.
+
+    Args:
+        data: The content of its file.
+
+    Raises:
+        Exception: The file is broken: Pillow raises many kinds.
+    """
+    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        opened.draft("RGB", (SIDE, SIDE))
+        image = ImageOps.exif_transpose(opened).convert("RGB")
     image.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=85)

@@ -19,7 +19,7 @@ TEXTS = json.loads(FILES["texts.json"])
 DOES = ("classify", "regress", "embed", "generate", "translate", "sample", "infer")
 BUILT = {
     *(f"does_{each}" for each in DOES),
-    *(f"error_{status}" for status in (400, 401, 403, 404, 413, 415, 500, 503, 504)),
+    *(f"error_{status}" for status in (400, 401, 403, 404, 409, 413, 415, 500, 503, 504, 507)),
     *(f"type_{each}" for each in ("characters", "words", "ids")),
 }
 """Keys of texts that the page puts together."""

@@ -46,7 +46,7 @@ async function problemOf(response) {
   } catch (error) {
     detail = response.statusText; // a proxy answered, not the server
   }
-  const known = [400, 401, 403, 404, 413, 415, 503, 504];
+  const known = [400, 401, 403, 404, 409, 413, 415, 503, 504, 507];
   const key = known.includes(response.status) ? 'error_' + response.status : 'error_500';
   return new Problem(text(key), detail, response.status);
 }

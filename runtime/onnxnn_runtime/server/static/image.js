@@ -1,9 +1,7 @@
 // One image: chosen, dropped, pasted or taken with the camera.
 
+import { TYPES, fileButton, frameOf, hasCamera, hasSeveralCameras, listenForDrops, startCamera, stopCamera } from './camera.js';
 import { element, fill, text } from './dom.js';
-
-const TYPES = 'image/jpeg,image/png,image/webp,image/bmp,image/gif';
-let count = 0;
 
 // Returns an element; chosen(blob) is called with each image, failed(message) where the camera refuses.
 export function imageInput(caption, chosen, failed) {
@@ -22,41 +20,17 @@ export function imageInput(caption, chosen, failed) {
     chosen(blob);
   }
 
-  const camera = cameraButton(preview, take, failed);
-  buttons.append(...(camera ? [camera] : fileButton('take_photo', 'image/*', 'environment', take)));
-  buttons.append(...fileButton('choose_image', TYPES, null, take));
+  const first = (files) => take(files[0]);
+  const photo = hasCamera()
+    ? [cameraButton(preview, take, failed)]
+    : fileButton('take_photo', { accept: 'image/*', capture: 'environment' }, first);
+  buttons.append(...photo, ...fileButton('choose_image', { accept: TYPES }, first));
   place.append(element('p', { class: 'soft' }, caption), buttons, preview);
-  listenForDrops(place, take);
+  listenForDrops(place, first);
   return place;
 }
 
-function fileButton(key, accept, capture, take) {
-  count += 1;
-  const id = 'file-' + count;
-  const input = element('input', { type: 'file', class: 'file', id: id, accept: accept, capture: capture });
-  input.addEventListener('change', () => {
-    if (input.files.length) take(input.files[0]);
-    input.value = '';
-  });
-  return [input, element('label', { for: id, class: 'button' }, text(key))];
-}
-
-function listenForDrops(place, take) {
-  place.addEventListener('dragover', (event) => {
-    event.preventDefault();
-    place.classList.add('over');
-  });
-  place.addEventListener('dragleave', () => place.classList.remove('over'));
-  place.addEventListener('drop', (event) => {
-    event.preventDefault();
-    place.classList.remove('over');
-    if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
-  });
-}
-
-// The camera needs https or this machine; elsewhere there is null, and a file input opens the camera of phones.
 function cameraButton(preview, take, failed) {
-  if (!window.isSecureContext || !navigator.mediaDevices || !navigator.mediaDevices.getUserMedia) return null;
   const button = element('button', { type: 'button' }, text('take_photo'));
   button.addEventListener('click', () => openCamera(preview, take, failed, button));
   return button;
@@ -68,17 +42,13 @@ async function openCamera(preview, take, failed, opener) {
   const video = element('video', { class: 'shown', playsinline: true, muted: true, 'aria-label': text('camera') });
 
   function stop() {
-    if (stream !== null) stream.getTracks().forEach((track) => track.stop());
+    stopCamera(stream);
     stream = null;
   }
 
   async function start() {
     stop();
-    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: facing, width: { ideal: 1280 } } });
-    video.srcObject = stream;
-    video.muted = true;
-    video.classList.toggle('mirrored', facing === 'user');
-    await video.play();
+    stream = await startCamera(video, facing);
   }
 
   function close() {
@@ -87,12 +57,11 @@ async function openCamera(preview, take, failed, opener) {
     fill(preview);
   }
 
-  function shoot() {
-    const canvas = element('canvas', { width: video.videoWidth, height: video.videoHeight });
-    canvas.getContext('2d').drawImage(video, 0, 0);
+  async function shoot() {
+    const taken = frameOf(video);
     close();
     opener.focus();
-    canvas.toBlob(take, 'image/jpeg', 0.92);
+    take(await taken);
   }
 
   function refused() {
@@ -112,9 +81,8 @@ async function openCamera(preview, take, failed, opener) {
     return;
   }
   const shutter = element('button', { type: 'button', class: 'main', click: shoot }, text('shoot'));
-  const devices = await navigator.mediaDevices.enumerateDevices();
   const controls = [shutter];
-  if (devices.filter((each) => each.kind === 'videoinput').length > 1) {
+  if (await hasSeveralCameras()) {
     const turn = () => {
       facing = facing === 'user' ? 'environment' : 'user';
       start().catch(refused);

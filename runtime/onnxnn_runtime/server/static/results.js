@@ -3,11 +3,11 @@
 import { element, text } from './dom.js';
 import { getImage } from './api.js';
 
-function percent(score) {
+export function percent(score) {
   return (100 * score).toFixed(1) + '%';
 }
 
-function bar(label, number, share) {
+export function bar(label, number, share) {
   const inner = element('div', {});
   inner.style.width = Math.max(0, Math.min(1, share)) * 100 + '%';
   return element(

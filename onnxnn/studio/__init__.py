@@ -1,0 +1,1 @@
+"""`onnxnn studio`: a page on which classes are collected, trained, tried and taken along."""

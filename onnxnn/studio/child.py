@@ -1,0 +1,88 @@
+"""The process that trains: python -m onnxnn.studio.child RECIPE
+
+It runs a recipe as `onnxnn train` does, and says on standard output how far it is (see `protocol`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from typing import IO, TYPE_CHECKING
+
+from onnxnn_runtime.errors import OnnxnnError
+
+from onnxnn.recipe import read_recipe
+from onnxnn.training.callbacks import Callback
+
+from .protocol import STOP, send
+
+if TYPE_CHECKING:
+    from onnxnn.training.trainer import Trainer
+
+_EVERY = 0.2
+"""Seconds between two reports of a share at least."""
+
+
+class Reporter(Callback):
+    """Says how far a training is, and ends it when it is asked to.
+
+    Args:
+        file: Where to say it.
+
+    Attributes:
+        stop: Set it to end the training after the epoch.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self.stop = False
+        self._file = file
+        self._next = 0.0
+        self._steps = 0
+
+    def on_start(self, trainer: Trainer) -> None:
+        send(self._file, "start", epochs=trainer.settings.epochs)
+
+    def on_step(self, trainer: Trainer) -> None:
+        self._steps += 1
+        trainer.stop = trainer.stop or self.stop
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _EVERY
+            whole = trainer.steps_per_epoch * trainer.settings.epochs
+            send(self._file, "step", share=min(1.0, self._steps / max(1, whole)))
+
+    def on_epoch(self, trainer: Trainer) -> None:
+        trainer.stop = trainer.stop or self.stop
+        send(self._file, "epoch", row=dict(trainer.history[-1]))
+
+    def on_end(self, trainer: Trainer) -> None:
+        send(self._file, "export")
+
+
+def main(recipe: str) -> int:
+    """Run a recipe; return the exit code."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as file:
+        os.dup2(2, 1)  # whatever else is printed goes where nobody takes it for a message
+        reporter = Reporter(file)
+        threading.Thread(target=_listen, args=(reporter,), daemon=True).start()
+        try:
+            send(file, "load")
+            read_recipe(recipe).run([reporter])
+        except OnnxnnError as error:
+            send(file, "error", text=error.text, code=error.code)
+            return 1
+        send(file, "done", stopped=reporter.stop)
+    return 0
+
+
+def _listen(reporter: Reporter) -> None:
+    """Wait for the word to stop; where the other process is gone, end at once: files are whole always."""
+    for line in sys.stdin:
+        if line == STOP:
+            reporter.stop = True
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
