@@ -16,6 +16,13 @@ MOST_POSITIONAL = 7
 MOST_OF_OPTIONS = 4  # that a computation takes one by one
 
 LISTED = {
+    "AddedOptions": {
+        "onnxnn/data/label_mapping.py _unknown",
+        "onnxnn/network/precision.py quantize_options",
+        "runtime/onnxnn_runtime/model.py predict",
+        "runtime/onnxnn_runtime/server/api.py predicted",
+        "runtime/onnxnn_runtime/teaching/taught.py predict",
+    },
     "AddOptions": {"onnxnn/kinds/kind.py infer", "onnxnn/kinds/seq2seq.py infer"},
     "LoadOptions": {
         f"onnxnn/network/loading.py {name}"
@@ -28,12 +35,18 @@ LISTED = {
 }
 """Functions that list options of a class as well, which is the exception.
 
+The only option of `AddedOptions` is a common word.
 `names`, `labels` and `read` of `infer` are of another kind than those of `AddOptions`, with the same names.
 Scripts for BaseNN give the options of `LoadOptions` by place, in an order that each loader has of its own.
 `Embedder` has no progress to report, and the files of `embed_files` have no order of channels.
 """
 
-FOR_CHECKERS = {"NumberOptions": "Numbers", "ReadOptions": "Reading", "StreamOptions": "Streaming"}
+FOR_CHECKERS = {
+    "AddedOptions": "Added",
+    "NumberOptions": "Numbers",
+    "ReadOptions": "Reading",
+    "StreamOptions": "Streaming",
+}
 """Classes whose fields calls take by name -> the same fields for type checkers, which cannot derive them."""
 
 PUBLIC = (

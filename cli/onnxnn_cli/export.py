@@ -87,11 +87,18 @@ class Exporting:
         metavar="PRECISION",
         help=gettext("fp32; int8 for processors or fp16 for GPUs and the browser, if it stays as accurate."),
     )
+    unknown: bool = typer.Option(
+        False,
+        "--unknown",
+        help=gettext(
+            "Let the file detect inputs that are like none of its training data, which --calibration gives."
+        ),
+    )
     calibration: Optional[str] = typer.Option(
         None,
         "--calibration",
         metavar="DATA",
-        help=gettext("Samples for int8 or fp16: a folder of images, a .csv, .npy or .npz file."),
+        help=gettext("Samples for --precision or --unknown: a folder of images, a .csv, .npy or .npz file."),
     )
     max_drop: Optional[float] = MAX_DROP
     force: bool = FORCE
@@ -117,7 +124,7 @@ def export(asked: Exporting) -> None:
         return
     if asked.out is None:
         raise typer.BadParameter(gettext("expected -o FILE, the .onnx file to write."))
-    from onnxnn_runtime.card.words import parity_text
+    from onnxnn_runtime.card.words import described_unknown, parity_text, unknown_text
     from onnxnn_runtime.outputs.output_files import check_output
 
     network = need_onnxnn("export").nn(verbose=0)
@@ -134,6 +141,7 @@ def export(asked: Exporting) -> None:
         target=asked.target,
         fixed_shapes=asked.fixed_shapes if asked.sizes is None else _sizes(asked.sizes),
         precision=asked.precision,
+        unknown=asked.unknown,
         calibration=asked.calibration,
         max_drop=asked.max_drop,
         force=asked.force,
@@ -146,6 +154,7 @@ def export(asked: Exporting) -> None:
             "parity": dict(report.parity),
         }
         facts.update({} if triton is None else {"triton": triton})
+        facts.update({} if report.unknown is None else {"unknown": described_unknown(report.unknown)})
         small = report.quantization
         print_json(facts if small is None else {**facts, "quantization": small.to_dict()})
         return
@@ -160,6 +169,8 @@ def export(asked: Exporting) -> None:
     if report.quantization is not None:
         small = report.quantization
         print_loss(small.facts, small.seconds, small.float_seconds)
+    if report.unknown is not None:
+        print_text(gettext("unknown inputs: {facts}", facts=unknown_text(report.unknown)))
     if triton is not None:
         print_text(gettext("{path}: a model for Triton", path=triton))
     note(gettext("exported and compared in {seconds:.1f} s", seconds=report.seconds))

@@ -31,7 +31,7 @@ def info(
     file = expanded(file)
     facts, card = _checkpoint(file) if _is_checkpoint(file) else _model(file)
     if as_json:
-        print_json({**facts, "card": None if card is None else json.loads(card.to_json())})
+        print_json({**facts, "card": None if card is None else _card_data(card)})
         return
     rows = [(gettext("card"), gettext("none: only arrays can be run, by infer()"))]
     if card is not None:
@@ -44,6 +44,13 @@ def info(
         texts["devices"] = ", ".join(facts["devices"])
     for name, text in [*rows, *((_title(name), value) for name, value in texts.items())]:
         print_text(padded(name, 12) + text)
+
+
+def _card_data(card: ModelCard) -> Dict[str, Any]:
+    """Return a card for programs, without the numbers of its reference vectors."""
+    data: Dict[str, Any] = json.loads(card.to_json())
+    data.get("unknown", {}).pop("references", None)
+    return data
 
 
 def _title(name: str) -> str:
@@ -113,7 +120,7 @@ def _runs_on_text(onnxruntime: Optional[str], python: Optional[str], targets: Se
 
 def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:
     from onnxnn_runtime.card.kind import ModelKind
-    from onnxnn_runtime.card.words import parity_text
+    from onnxnn_runtime.card.words import parity_text, unknown_text
 
     rows = [
         (gettext("task"), card.task),
@@ -134,6 +141,8 @@ def _card_rows(card: ModelCard) -> List[Tuple[str, str]]:
         rows.append((gettext("parity"), parity_text(card.parity, 2)))
     if card.quantization is not None:
         rows.append((gettext("quantised"), _quantized(card.quantization)))
+    if card.unknown is not None:
+        rows.append((gettext("unknown"), unknown_text(card.unknown)))
     more = ((gettext("licence"), card.license), (gettext("note"), card.note))
     return [*rows, *((name, text) for name, text in more if text)]
 

@@ -32,6 +32,13 @@ class Predicting:
     top: int = typer.Option(
         1, "--top", "-k", metavar="N", min=1, help=gettext("How many classes to name for each input.")
     )
+    unknown: bool = typer.Option(
+        False,
+        "--unknown",
+        help=gettext(
+            "Answer unknown for inputs that are like none of the training; for files exported with --unknown."
+        ),
+    )
     batch_size: Optional[int] = BATCH_SIZE
     channel_order: Optional[str] = CHANNEL_ORDER
     device: str = DEVICE
@@ -51,6 +58,7 @@ def predict(asked: Predicting) -> None:
         found = model.predict(
             given(asked.inputs),
             asked.top,
+            unknown=asked.unknown,
             errors="skip" if asked.skip_errors else "raise",
             batch_size=asked.batch_size,
             progress=progress,
@@ -76,7 +84,8 @@ def _heading(prediction: Prediction) -> List[str]:
     if isinstance(prediction.label, list):
         return [name, gettext("class of each step")]
     score = gettext("score") if prediction.score_kind == "probability" else prediction.score_kind
-    return [name, *[gettext("class"), score] * len(prediction.top)]
+    answer = [] if prediction.distance is None else [gettext("answer"), gettext("distance")]
+    return [name, *answer, *[gettext("class"), score] * len(prediction.top)]
 
 
 def _as_data(prediction: Prediction) -> Dict[str, object]:
@@ -85,6 +94,8 @@ def _as_data(prediction: Prediction) -> Dict[str, object]:
     data: Dict[str, object] = {"name": prediction.name, "label": prediction.label, "score": prediction.score}
     if prediction.score_kind != "probability":
         data["score_kind"] = prediction.score_kind
+    if prediction.distance is not None:
+        data["distance"] = prediction.distance
     if prediction.top:
         data["top"] = [{"label": label, "score": score} for label, score in prediction.top]
     return data
@@ -96,6 +107,9 @@ def _row(prediction: Prediction) -> List[str]:
     if isinstance(prediction.label, list):
         return [prediction.name, " ".join(prediction.label)]
     cells = [prediction.name]
+    if prediction.distance is not None:
+        known = prediction.distance <= 1
+        cells += [str(prediction.label) if known else gettext("unknown"), f"{prediction.distance:.2f}"]
     for label, score in prediction.top:
         cells += [label, f"{score:.4f}"]
     return cells

@@ -15,8 +15,8 @@ import torch
 from onnxnn_runtime import ModelCard
 from onnxnn_runtime.api.calls import checked_class
 from onnxnn_runtime.api.invariants import present
-from onnxnn_runtime.card.card import METADATA_KEY
-from onnxnn_runtime.card.words import parity_text
+from onnxnn_runtime.card.kind import ModelKind
+from onnxnn_runtime.card.words import kind_name, parity_text
 from onnxnn_runtime.defaults import IR_VERSION, OPSET, TOLERANCE
 from onnxnn_runtime.errors import ExportError, OnnxnnError, OutputError
 from onnxnn_runtime.files.access import PathLike, as_path, check_target, first_bytes, write_atomically
@@ -33,12 +33,14 @@ from onnxnn.graph.shape import Shape
 
 from . import fixed_shapes
 from .example_script import write_script
-from .model import build_model
+from .model import build_model, put_card
 from .options import ExportOptions
 from .sampling_loop import with_loop
 from .verification import Parity, measure
 
 if TYPE_CHECKING:
+    from onnxnn_runtime.card.unknown import UnknownSpec
+
     from onnxnn.kinds.kind import NetworkKind
     from onnxnn.quantization.quantizer import QuantizationReport
 
@@ -57,6 +59,7 @@ class ExportReport:
         parity: The largest differences from torch: {"absolute": ..., "relative": ...}.
         seconds: How long it took, verification included.
         quantization: What the smaller numbers of precision="int8" or "fp16" cost; None for a file in float32.
+        unknown: The reference vectors of unknown=True; None for a file without.
     """
 
     path: Path
@@ -64,6 +67,7 @@ class ExportReport:
     parity: dict[str, float]
     seconds: float
     quantization: QuantizationReport | None = None
+    unknown: UnknownSpec | None = None
 
     def _repr_html_(self) -> str:
         rows = [
@@ -119,7 +123,7 @@ def export_onnx(
     target = write_atomically(path, lambda file: file.write(data))
     if script:
         _write_script(kind, target, finished, example)
-    return ExportReport(target, len(data), parity, time.perf_counter() - start)
+    return ExportReport(target, len(data), parity, time.perf_counter() - start, unknown=finished.unknown)
 
 
 def _write_script(kind: NetworkKind, target: Path, card: ModelCard, example: Array | None) -> None:
@@ -137,9 +141,30 @@ def check_export(kind: NetworkKind, card: ModelCard, options: ExportOptions) -> 
         ExportError: The message names the option.
     """
     kind.check_export(with_loop(card, options), options.opset, options.in_graph)
+    if options.unknown:
+        _check_detects(card)
     free = free_input(kind.definition)
     if options.fixed_shapes and free is not None:
         fixed_shapes.sample_shape(kind, free, options)
+
+
+def _check_detects(card: ModelCard) -> None:
+    """Refuse a network that cannot detect unknown inputs.
+
+    Raises:
+        ExportError: It does not classify whole inputs, or has no feature vector.
+    """
+    is_classifier = ModelKind(card).does == "classify" and len(card.output.shape) == 2
+    if is_classifier and card.output.embedding is not None:
+        return
+    raise ExportError.coded(
+        "E-EXPORT-01",
+        "unknown=True: expected a network that classifies, with a feature vector before its head "
+        "(learned layers, then a last 'linear'), got one {got}. Leave unknown out, or add such a head.",
+        got=gettext("without a feature vector")
+        if is_classifier
+        else gettext("whose output is: {kind}", kind=kind_name(card.output.kind)),
+    )
 
 
 def check_path(path: PathLike, sources: Sequence[object] = (), force: bool = False) -> None:
@@ -282,9 +307,7 @@ def _warn_of_engines(model: onnx.ModelProto) -> None:
 
 
 def _serialise(model: onnx.ModelProto, card: ModelCard) -> bytes:
-    for entry in model.metadata_props:
-        if entry.key == METADATA_KEY:
-            entry.value = card.to_json()
+    put_card(model, card)
     data: bytes = model.SerializeToString()
     if len(data) > MAX_BYTES:
         raise ExportError.coded(

@@ -16,12 +16,12 @@ import onnx.shape_inference
 import onnxruntime
 from onnx import helper, numpy_helper
 from onnxnn_runtime import ModelCard
-from onnxnn_runtime.card.card import METADATA_KEY
 from onnxnn_runtime.errors import ExportError, LayerError
 from onnxnn_runtime.messages.shorten import shortened
 
 from onnxnn.graph.shape import Shape
 
+from .model import put_card
 from .options import ExportOptions
 
 if TYPE_CHECKING:
@@ -129,9 +129,7 @@ def fix(card: ModelCard, model: onnx.ModelProto, options: ExportOptions) -> tupl
         for state in card.input.states
     )
     card = replace(card, input=replace(card.input, shape=shape, states=states, min_sizes={}))
-    for entry in model.metadata_props:
-        if entry.key == METADATA_KEY:
-            entry.value = card.to_json()
+    put_card(model, card)
     return card, with_sizes(model, sizes)
 
 

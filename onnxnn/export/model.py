@@ -79,6 +79,13 @@ def build_model(
     return finished, _checked(model)
 
 
+def put_card(model: onnx.ModelProto, card: ModelCard) -> None:
+    """Write another card into a model, in place of its own."""
+    for entry in model.metadata_props:
+        if entry.key == METADATA_KEY:
+            entry.value = card.to_json()
+
+
 def axis_names(shape: Shape) -> tuple[Axis, ...]:
     """Return the sizes of one sample with the name of its axis where a size is free."""
     return tuple(

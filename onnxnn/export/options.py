@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import onnx
 from onnxnn_runtime.arrays.numbers import plain_number
@@ -25,9 +26,27 @@ IR_VERSIONS = (4, onnx.IR_VERSION)
 """The oldest format in which weights need not be graph inputs too, and the newest that onnx knows."""
 
 
+class Added(TypedDict, total=False):
+    """The options of `AddedOptions` for type checkers: the signature of `Network.export`."""
+
+    unknown: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddedOptions:
+    """What an export adds to a file.
+
+    Args:
+        unknown: Whether the card has reference vectors, by which the file detects inputs that are like none
+            of its training, see `onnxnn_runtime.unknown`.
+    """
+
+    unknown: bool = False
+
+
 @dataclass(frozen=True)
-class ExportOptions:
-    """How a network is exported.
+class ExportOptions(AddedOptions):
+    """How a network is exported; `unknown` as in `AddedOptions`.
 
     Args:
         opset_version: Opset of the ONNX domain; None takes the target's.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxnn_runtime.api.invariants import present
+from onnxnn_runtime.api.options import takes_by_name
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.defaults import TOLERANCE
 from onnxnn_runtime.errors import CheckpointError, ExportError
@@ -21,7 +23,7 @@ from onnxnn_runtime.outputs.output_files import check_output
 from onnxnn.checkpoint import checkpoint as checkpoints
 from onnxnn.export import exporter
 from onnxnn.export.exporter import ExportReport, export_onnx
-from onnxnn.export.options import ExportOptions
+from onnxnn.export.options import Added, AddedOptions, ExportOptions
 from onnxnn.models import weights
 from onnxnn.models.published import published
 from onnxnn.models.take_over import take_over
@@ -32,8 +34,11 @@ from .custom_weights import custom_weights_kept
 from .once import written_once
 from .precision import Shrinking, quantize_options, samples_for
 from .restoring import restored
+from .unknown import reference_vectors
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from . import Network
 
 __all__ = ["check_export", "convert", "export", "load", "load_weights", "save", "used"]
@@ -182,6 +187,7 @@ def convert(
 
 
 @written_once
+@takes_by_name(AddedOptions)
 def export(
     self: Network,
     path: str | Path,
@@ -201,6 +207,7 @@ def export(
     calibration: object = None,
     max_drop: float | None = None,
     force: bool = False,
+    **added: Unpack[Added],
 ) -> ExportReport:
     """Write one ONNX file that holds everything, compared with torch before it is kept.
 
@@ -222,11 +229,13 @@ def export(
             a dict, such as {"batch": 4, "height": 96, "width": 96}, sets others.
         precision: "fp32"; "int8", for processors, or "fp16", for GPUs and the browser, writes a smaller file,
             if it is nearly as accurate. Layers that lose most by "int8" stay in float.
-        calibration: Samples that calibrate and measure it: a folder of images, a CSV file, arrays; None takes
-            the training and validation data that the network holds.
+        calibration: Samples that calibrate and measure smaller numbers, and training samples for `unknown`: a
+            folder of images, a CSV file, arrays; None takes the data that the network holds.
         max_drop: How many points of 100 the smaller numbers may lose; None takes 0.5, of same neighbours 3.
             Of perplexity and the Fréchet distance it is how many percent they may grow; None takes 1 and 10.
         force: Whether to replace a file of another format, or the checkpoint itself.
+        unknown: Whether the file can detect inputs that are like none of its training: its card gets feature
+            vectors of training samples and a threshold, see `onnxnn_runtime.unknown`.
 
     Raises:
         ExportError: It cannot be written as asked, differs from torch, or loses too much by smaller numbers;
@@ -244,10 +253,15 @@ def export(
         target,
         fixed_shapes,
         precision,
+        **added,
     )
-    small = quantize_options(precision, target, max_drop, calibration)
+    small = quantize_options(precision, target, max_drop, calibration, options.unknown)
     with used(self, checkpoint) as network:
         state, card = network._state, network.card()
+        exporter.check_export(state.kind, card, options)
+        exporter.check_path(path, [checkpoint, calibration], force)
+        if options.unknown:
+            card = replace(card, unknown=reference_vectors(state, calibration))
         made = None
         if small is not None:
             samples = samples_for(small, calibration, state.data, card, options.in_graph)

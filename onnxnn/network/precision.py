@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
-import torch
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.errors import DataError, ExportError
 
-from onnxnn.data import Batches, Data
-from onnxnn.data.batches import InMemory
+from onnxnn.data import Data
 from onnxnn.export.exporter import ExportReport
 from onnxnn.quantization.options import MIN_SAMPLES, QuantizeOptions
 from onnxnn.quantization.quantizer import Given, Made, make_smaller
 from onnxnn.quantization.sources import open_float_file
 
-Array = np.ndarray[Any, Any]
+from .own_samples import arrays_of
 
 _MEASURED = ("classify", "regress", "embed")
 """What networks do whose float16 is measured on training data; that of others is on made-up inputs."""
 
-_MOST_SAMPLES = 1000
-"""The most samples of the training data, and of the validation data, that calibrate and measure."""
-
-_MOST_BYTES = 2**28
-"""The most memory that they take."""
-
 
 def quantize_options(
-    precision: str, target: str | None, max_drop: float | None, calibration: object = None
+    precision: str,
+    target: str | None,
+    max_drop: float | None,
+    calibration: object = None,
+    unknown: bool = False,
 ) -> QuantizeOptions | None:
     """Return how an exported file becomes smaller; None where it stays in float.
 
@@ -40,6 +33,7 @@ def quantize_options(
         precision: "fp32", or one of `QuantizeOptions`.
         target, max_drop: See `QuantizeOptions`.
         calibration: The samples that are given for it.
+        unknown: Whether the samples are for reference vectors, too.
 
     Raises:
         ExportError, InputError: One has a wrong value, or is given for a file in float.
@@ -47,7 +41,7 @@ def quantize_options(
     if precision != "fp32":
         return QuantizeOptions(precision, target, max_drop=max_drop, auto=precision == "int8")
     for name, given in {"calibration": calibration, "max_drop": max_drop}.items():
-        if given is not None:
+        if given is not None and not (unknown and name == "calibration"):
             raise ExportError.coded(
                 "E-EXPORT-01",
                 "{name}: expected precision='int8' or 'fp16' beside it, got 'fp32', which loses nothing. "
@@ -112,8 +106,8 @@ def samples_for(
     is_enough = data is not None and data.train.num_samples >= MIN_SAMPLES
     if data is not None and (options.precision == "int8" or (is_measured and is_enough)):
         held = data.validation if data.validation is not None and data.validation.num_samples > 1 else None
-        x, y = _arrays(data.train, card, in_graph)
-        return Given(x, y) if held is None else Given(x, y, *_arrays(held, card, in_graph))
+        x, y = arrays_of(data.train, card, in_graph)
+        return Given(x, y) if held is None else Given(x, y, *arrays_of(held, card, in_graph))
     if options.precision == "int8":
         raise DataError.coded(
             "E-DATA-12",
@@ -122,42 +116,3 @@ def samples_for(
             "or .npz file, or arrays.",
         )
     return Given()
-
-
-def _arrays(batches: Batches, card: ModelCard, in_graph: bool) -> tuple[Array, Sequence[object] | None]:
-    """Return samples as `onnxnn_runtime.Model.predict` takes them, and the label of each where it has one."""
-    batches = _without_augmentation(batches)
-    count = batches.num_samples
-    size = 4 * max(int(np.prod(batches.samples.sizes)), 1)
-    most = min(count, _MOST_SAMPLES, max(_MOST_BYTES // size, MIN_SAMPLES))
-    chosen = torch.from_numpy(np.sort(np.random.default_rng(0).permutation(count)[:most]))
-    parts = list(batches.samples.take(torch.split(chosen, 32)))
-    x = torch.cat([x for x, _ in parts]).numpy()
-    return _as_given(x, card, in_graph), _labels(torch.cat([y for _, y in parts]), card)
-
-
-def _without_augmentation(batches: Batches) -> Batches:
-    """Return images as they are read outside training."""
-    if batches.reread is None or isinstance(batches.samples, InMemory):
-        return batches
-    return batches.read_again(lambda plan: replace(plan, operations=plan.outside_training))
-
-
-def _as_given(x: Array, card: ModelCard, in_graph: bool) -> Array:
-    preprocess = card.input.preprocess
-    if card.input.kind != "image" or preprocess is None:
-        return x
-    if preprocess.channel_order == "bgr" and x.shape[1] == 3:
-        x = np.ascontiguousarray(x[:, ::-1])  # as they are given; the network has red first
-    return np.rint(np.moveaxis(x, 1, -1) * 255).astype(np.uint8) if in_graph else x
-
-
-def _labels(y: torch.Tensor, card: ModelCard) -> Sequence[object] | None:
-    """Return class names, or values; None for anything else, such as the next token of each."""
-    if card.output.kind == "values":
-        return y.numpy().tolist() if y.is_floating_point() else None
-    if y.is_floating_point() or y.ndim != 1 or card.output.kind == "tokens":
-        return None
-    classes = card.output.classes
-    ids: list[int] = y.tolist()
-    return [classes[each] if each < len(classes) else each for each in ids]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ from typing import Any
 import numpy as np
 import onnxnn_runtime as rt
 from onnx import ModelProto
-from onnxnn_runtime import ModelCard
 from onnxnn_runtime.api.calls import checked, checked_class
-from onnxnn_runtime.card.card import METADATA_KEY
+from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.quantization import QuantizationSpec
+from onnxnn_runtime.card.unknown import UnknownSpec, unit
 from onnxnn_runtime.card.words import figures_text, held_out_text, made_up_text
 from onnxnn_runtime.errors import DataError, ExportError, InputError
 from onnxnn_runtime.files.access import write_atomically
@@ -24,6 +25,8 @@ from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.output_files import check_output
 
+from onnxnn.export.model import put_card
+
 from .candidate import Candidate, Trial, Way, best_candidate
 from .choice import measure_for
 from .float16 import float16_candidate
@@ -31,7 +34,7 @@ from .made_up import check_finite, compare_made_up, time_made_up
 from .measures import MIN_COSINE, Comparison, Measure
 from .options import QuantizeOptions
 from .processor import here, integer_types
-from .running import Runner, fastest
+from .running import Feeds, Runner, fastest
 from .samples import read_samples
 from .selection import name_nodes
 from .sources import FloatFile, open_float_file, stays_in_float
@@ -246,7 +249,23 @@ def quantized_model(
     single = Runner(model, exact=False, threads=1), Runner(found.model, exact=False, threads=1)
     seconds = fastest(single, first, output)
     facts = _facts(found, comparison, _settings(options, len(calibrating), found.way), len(measuring))
+    if source.card.unknown is not None:
+        source = _with_threshold(source, source.card.unknown, runners, lambda: measure.feeds(measuring))
     return _made(source, found.model, facts, (seconds[0], seconds[1]))
+
+
+def _with_threshold(
+    source: FloatFile, spec: UnknownSpec, runners: tuple[Runner, Runner], feeds: Callable[[], Iterator[Feeds]]
+) -> FloatFile:
+    """Return the float file with the threshold of the smaller one: the distances of its vectors are larger.
+
+    What rounding adds to a vector has nothing to do with the direction of the references, so that the squares
+    of both distances add up.
+    """
+    before, after = (unit(runner.all(feeds(), present(source.model.kind.vector))) for runner in runners)
+    error = float(((after - before) ** 2).sum(axis=1).mean())
+    changed = replace(spec, threshold=min(math.sqrt(spec.threshold**2 + error), 2.0))
+    return replace(source, card=replace(source.card, unknown=changed))
 
 
 def _made_without_samples(source: FloatFile, options: QuantizeOptions) -> Made:
@@ -261,7 +280,7 @@ def _made_without_samples(source: FloatFile, options: QuantizeOptions) -> Made:
 
 
 def _made(source: FloatFile, model: ModelProto, facts: QuantizationSpec, times: tuple[float, float]) -> Made:
-    _put_card(model, replace(source.card, parity=None, quantization=facts))
+    put_card(model, replace(source.card, parity=None, quantization=facts))
     data: bytes = model.SerializeToString()
     rt.load(data, device="cpu")  # the runtime opens what is written
     return Made(data, source.size, facts, times)
@@ -371,9 +390,3 @@ def _facts(
         drop=float(comparison.drop),
         float_layers=found.float_layers,
     )
-
-
-def _put_card(model: ModelProto, card: ModelCard) -> None:
-    for entry in model.metadata_props:
-        if entry.key == METADATA_KEY:
-            entry.value = card.to_json()

@@ -108,6 +108,8 @@ def _shown(each: Prediction) -> tuple[object, object]:
     """Return the label and the score of a prediction, or its values, as a table shows them."""
     if each.label is None:
         return ", ".join(f"{name} {value:.4g}" for name, value in each.values.items()), ""
+    if each.distance is not None and each.distance > 1:
+        return gettext("unknown"), ""
     return each.label, each.score
 
 

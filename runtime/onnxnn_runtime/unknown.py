@@ -71,7 +71,7 @@ def references_of(card: ModelCard | None, name: str, what: str = "unknown=True")
             "E-INPUT-08",
             "{name}: {what}: expected a model that can detect unknown inputs, got one without reference "
             "vectors of its training samples. Export it with export(path, unknown=True) while its data is "
-            "loaded, or with `onnxnn export CKPT -o FILE --unknown DATA`.",
+            "loaded, or with `onnxnn export CKPT -o FILE --unknown --calibration DATA`.",
             name=name,
             what=what,
         )

@@ -8,6 +8,8 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
+from support.paths import TESTS
 
 
 @pytest.fixture
@@ -288,3 +290,37 @@ def test_the_file_gives_what_torch_gave(exported, name):
         x, expected = arrays["x"], arrays["output"]
     found = rt.load(exported / f"{name}.onnx", device="cpu").infer(x)
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
+
+
+UNKNOWN = TESTS / "golden" / "models" / "image_unknown.onnx"
+
+
+@pytest.fixture
+def two_colours(tmp_path):
+    """A red and a grey image."""
+    for name, color in (("grey", (128, 128, 128)), ("red", (255, 0, 0))):
+        Image.new("RGB", (8, 8), color).save(str(tmp_path / f"{name}.png"))
+
+
+def test_predict_answers_unknown(onnxnn, two_colours):
+    lines = onnxnn("predict", UNKNOWN, "grey.png", "red.png", "--unknown").stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["answer", "unknown", "red"]
+    assert float(lines[1].split()[2]) > 1 > float(lines[2].split()[2])
+    chinese = onnxnn("predict", UNKNOWN, "grey.png", "--unknown", ONNXNN_LANG="zh").stdout
+    assert "未知" in chinese
+    found = json.loads(onnxnn("predict", UNKNOWN, "grey.png", "--unknown", "--json").stdout)[0]
+    assert found["label"] == "unknown"
+    assert found["distance"] > 1
+
+
+def test_predict_says_how_to_export_for_unknown(onnxnn, two_colours):
+    other = TESTS / "golden" / "models" / "image_classifier.onnx"
+    line = the_error(onnxnn("predict", other, "grey.png", "--unknown"))
+    assert "--unknown --calibration DATA" in line
+
+
+def test_info_says_how_unknown_inputs_are_detected(onnxnn):
+    assert "20 reference vectors" in onnxnn("info", UNKNOWN).stdout
+    card = json.loads(onnxnn("info", UNKNOWN, "--json").stdout)["card"]
+    assert card["unknown"]["counts"] == [10, 10]
+    assert "references" not in card["unknown"]

@@ -22,6 +22,7 @@ from onnxnn_runtime import (
     StateSpec,
 )
 from onnxnn_runtime.card.columns import ColumnSpec
+from onnxnn_runtime.unknown import fit
 
 FOLDER = Path(__file__).parent / "models"
 CHANNEL_WEIGHTS = np.array([[4.0, 0.0], [0.0, 2.0], [0.0, 4.0]], np.float32)
@@ -72,6 +73,9 @@ def images() -> None:
     graph = channel_means("image_classifier", free, outputs, softmax)
     classes = OutputSpec("classes", ("batch", 2), ("red", "绿"), 3)
     save("image_classifier", model(graph, ModelCard("cls", (), spec, classes)))
+    references = np.eye(3)[np.arange(20) % 2] + 0.05 * np.random.RandomState(1).rand(20, 3)
+    unknown = fit(references, np.arange(20) % 2)
+    save("image_unknown", model(graph, ModelCard("cls", (), spec, classes, unknown=unknown)))
     save("no_card", model(graph))
     save("too_new", model(graph, opset=99, ir_version=99))
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.opening import require_card
-from onnxnn_runtime.results import check_predicts, prediction
-from onnxnn_runtime.server.api import as_data, vectors
+from onnxnn_runtime.results import check_predicts
+from onnxnn_runtime.server.api import predicted, vectors
 from onnxnn_runtime.server.errors import Overloaded, TooLarge, answer
 from onnxnn_runtime.server.samples import preparations
 
@@ -83,9 +83,8 @@ async def _said(served: Served, data: bytes, settings: ServerSettings) -> dict[s
     lanes = served.lanes
     card = require_card(lanes.model.card, served.name, "predict")
     check_predicts(card, served.name)
-    first = next(iter(lanes.model.outputs))
     found = await lanes.run(preparations([data], lanes.model, settings))
-    return as_data(prediction(card, "image", found[0][first][0], 1))
+    return predicted(lanes.model, "image", found[0], 1, card.unknown is not None)
 
 
 def error_content(error: Exception, state: ServerState) -> dict[str, object]:

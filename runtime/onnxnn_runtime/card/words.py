@@ -8,6 +8,7 @@ from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
 if TYPE_CHECKING:
     from .quantization import QuantizationSpec
+    from .unknown import UnknownSpec
 
 
 def kind_name(kind: str) -> str:
@@ -51,6 +52,35 @@ def samples_text(spec: QuantizationSpec) -> str:
     """Return what a file in smaller numbers was measured on: "60 held-out samples"."""
     is_made_up = spec.settings.get("inputs") == "made up"
     return made_up_text(spec.samples) if is_made_up else held_out_text(spec.samples)
+
+
+def unknown_text(spec: UnknownSpec) -> str:
+    """Return how a model detects unknown inputs: "500 reference vectors, threshold 0.412 from ..."."""
+    references = sum(spec.counts)
+    vectors = ngettext("{count} reference vector", "{count} reference vectors", references)
+    if spec.held_out:
+        return gettext(
+            "{references}, threshold {threshold:.3f} from {samples}",
+            references=vectors,
+            threshold=spec.threshold,
+            samples=held_out_text(spec.held_out),
+        )
+    return gettext(
+        "{references}, threshold {threshold:.3f} from those, each left out once",
+        references=vectors,
+        threshold=spec.threshold,
+    )
+
+
+def described_unknown(spec: UnknownSpec) -> dict[str, object]:
+    """Return how a model detects unknown inputs, without its vectors, as JSON has it."""
+    return {
+        "k": spec.k,
+        "threshold": spec.threshold,
+        "accepted": spec.accepted,
+        "held_out": spec.held_out,
+        "references": sum(spec.counts),
+    }
 
 
 def held_out_text(count: int) -> str:

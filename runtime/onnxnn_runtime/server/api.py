@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import random
-from typing import TYPE_CHECKING, Any, Collection, Sequence
+from typing import TYPE_CHECKING, Any, Collection, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -19,6 +19,7 @@ from onnxnn_runtime.opening import require_card
 from onnxnn_runtime.outputs.grid import image_grid
 from onnxnn_runtime.results import Prediction, check_predicts, prediction
 from onnxnn_runtime.similarity import get_similarity
+from onnxnn_runtime.unknown import references_of
 
 from .asked import Asked, read
 from .content import as_json, binary
@@ -33,7 +34,7 @@ from .threads import in_thread
 if TYPE_CHECKING:
     from onnxnn_runtime.model import Model
 
-__all__ = ["as_data", "routes", "vectors"]
+__all__ = ["predicted", "routes", "vectors"]
 
 _TEXT = ("length", "temperature", "top_k", "seed", "stop", "max_length", "beams")
 _SAMPLE = ("num", "steps", "sampler", "seed", "eta", "label", "guidance", "strength", "start", "mask")
@@ -60,16 +61,16 @@ def routes(state: ServerState) -> list[Route]:
 
 
 async def _predict(request: Request) -> Response:
-    asked, served, settings = await _asked(request, "predict", ("k",))
-    k = asked.integer("k", MOST_CLASSES) or 1
+    asked, served, settings = await _asked(request, "predict", ("k", "unknown"))
+    k, unknown = asked.integer("k", MOST_CLASSES) or 1, asked.flag("unknown")
     lanes = served.lanes
-    card = require_card(lanes.model.card, served.name, "predict")
-    check_predicts(card, served.name)
-    first = next(iter(lanes.model.outputs))
-    found = await lanes.run(await prepared(asked.inputs, lanes.model, settings, asked.size))
+    model = lanes.model
+    check_predicts(require_card(model.card, served.name, "predict"), served.name)
+    if unknown:
+        references_of(model.card, served.name)
+    found = await lanes.run(await prepared(asked.inputs, model, settings, asked.size))
     predictions = [
-        as_data(prediction(card, f"input[{number}]", outputs[first][0], k))
-        for number, outputs in enumerate(found)
+        predicted(model, f"input[{number}]", outputs, k, unknown) for number, outputs in enumerate(found)
     ]
     return as_json({"model": served.name, "predictions": predictions})
 
@@ -185,13 +186,35 @@ async def vectors(
     return rows
 
 
-def as_data(found: Prediction) -> dict[str, object]:
+def predicted(
+    model: Model, name: str, outputs: Mapping[str, np.ndarray], k: int, unknown: bool
+) -> dict[str, object]:
+    """Return what a model's outputs for one input mean, as JSON has it.
+
+    Args:
+        model: A model that predicts.
+        name: The input.
+        outputs: All outputs, the batch axis first.
+        k: How many classes to name.
+        unknown: Whether an input that is like none of the training is unknown; the model has references then.
+    """
+    card, first = require_card(model.card, model.name, "predict"), next(iter(model.outputs))
+    distance = None
+    if unknown:
+        vector = vector_output(card, model.outputs, model.name)
+        (distance,) = model.references.distances(outputs[vector][:1])
+    return _as_data(prediction(card, name, outputs[first][0], k, distance))
+
+
+def _as_data(found: Prediction) -> dict[str, object]:
     """Return a prediction as JSON has it."""
     if found.values:
         return {"values": dict(found.values)}
     data: dict[str, object] = {"label": found.label, "score": found.score}
     if found.score_kind != "probability":
         data["score_kind"] = found.score_kind
+    if found.distance is not None:
+        data["distance"] = found.distance
     if found.top:
         data["top"] = [{"label": label, "score": score} for label, score in found.top]
     return data

@@ -27,8 +27,8 @@ def described(name: str, kind: ModelKind, state: str) -> dict[str, object]:
         state: Whether it is ready.
 
     Returns:
-        name, does (see `ModelKind.does`), state, has_vector, classes, input (null for a file without a card)
-        and sampling (null for a model that samples no images).
+        name, does (see `ModelKind.does`), state, has_vector, detects_unknown, classes, input (null for a file
+        without a card) and sampling (null for a model that samples no images).
     """
     card = kind.card
     classes = () if card is None else card.classes
@@ -37,6 +37,7 @@ def described(name: str, kind: ModelKind, state: str) -> dict[str, object]:
         "does": kind.does,
         "state": state,
         "has_vector": kind.vector is not None,
+        "detects_unknown": card is not None and card.unknown is not None,
         "classes": list(classes[:_CLASSES_SHOWN]),
         "input": None if card is None else _input(card.input),
         "sampling": _sampling(kind),

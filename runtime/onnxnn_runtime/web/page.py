@@ -125,5 +125,14 @@ def _local(card: ModelCard, kind: ModelKind) -> dict[str, object]:
         "scores": output.scores,
         "classes": list(card.classes),
         "targets": list(output.targets),
+        "unknown": _references(card),
         "image": None if kind.sampling is None else list(kind.sampling.shape),
     }
+
+
+def _references(card: ModelCard) -> dict[str, object] | None:
+    """Return the reference vectors by which the model detects unknown inputs; None where it has none."""
+    spec = card.unknown
+    if spec is None:
+        return None
+    return {"k": spec.k, "threshold": spec.threshold, "size": spec.size, "references": spec.references}

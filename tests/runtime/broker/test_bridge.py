@@ -12,6 +12,7 @@ import pytest
 from onnxnn_runtime.broker.settings import BrokerSettings
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.server.settings import ServerSettings
+from support.browser import png
 from support.paths import GOLDEN
 
 bridges = pytest.importorskip("onnxnn_runtime.broker.bridge", reason="needs onnxnn-runtime[serve]")
@@ -77,6 +78,16 @@ async def until(condition):
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it did not happen")
+
+
+@pytest.mark.parametrize(("color", "label"), [((255, 0, 0), "red"), ((128, 128, 128), "unknown")])
+def test_a_model_that_detects_unknown_images_answers_so(connection, color, label):
+    async def work(bridge, app):
+        bridge.received(request(1, png(color=color)))
+        await until(lambda: connection.published)
+
+    run(work, "image_unknown")
+    assert connection.published[0][1]["label"] == label
 
 
 def test_the_oldest_image_that_waits_is_dropped_with_a_result(connection, encoded, monkeypatch):

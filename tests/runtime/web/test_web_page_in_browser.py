@@ -7,6 +7,7 @@ import contextlib
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
+from onnxnn_runtime.unknown import fit
 from onnxnn_runtime.web.page import write_page
 from PIL import Image
 from support.browser import ARGUMENTS, CHROMIUM, file_input, png, upload
@@ -58,6 +59,12 @@ def opened(browser, tmp_path):
     return opened
 
 
+def fitted(weights):
+    """Return the reference vectors of images like those of `photo`."""
+    photos = [np.asarray(photo(seed), np.float32).reshape(-1) / 255 for seed in range(1000, 1060)]
+    return fit(np.stack(photos) @ weights, np.zeros(60))
+
+
 @pytest.fixture
 def classifier(tmp_path):
     """A network of random weights with pixels in its graph, and a feature vector."""
@@ -77,7 +84,7 @@ def classifier(tmp_path):
         [tensor("w", weights), tensor("most", np.float32(255))],
     )
     path = tmp_path / "classes.onnx"
-    path.write_bytes(model(made, rt.ModelCard("cls", (), spec, output)))
+    path.write_bytes(model(made, rt.ModelCard("cls", (), spec, output, unknown=fitted(weights))))
     return path
 
 
@@ -109,11 +116,22 @@ def test_two_hundred_images_have_the_labels_of_python(opened, classifier, tmp_pa
     for i, name in enumerate(files):
         photo(i).save(name)
     with opened(classifier) as page:
-        found = asked(page, "/predict", files, {"k": 3})
-    expected = rt.load(classifier).predict(files, k=3)
+        found = asked(page, "/predict", files, {"k": 3, "unknown": True})
+    expected = rt.load(classifier).predict(files, k=3, unknown=True)
     assert [each["label"] for each in found] == [each.label for each in expected]
     scores = [[one["score"] for one in each["top"]] for each in found]
     np.testing.assert_allclose(scores, [[score for _, score in each.top] for each in expected], atol=1e-5)
+    distances = [each["distance"] for each in found]
+    np.testing.assert_allclose(distances, [each.distance for each in expected], atol=1e-5)
+    assert 0 < sum(each.label == "unknown" for each in expected) < 200
+
+
+@pytest.mark.parametrize(("language", "word"), [("en-US", "Unknown"), ("zh-CN", "未知")])
+def test_the_page_says_unknown(opened, classifier, language, word):
+    with opened(classifier, language) as page:
+        file_input(page).set_input_files(upload(png((12, 10), (255, 255, 0))))
+        page.wait_for_selector("#result .bars.unknown")
+        assert page.inner_text("#result .best") == word
 
 
 def test_files_of_all_kinds_are_read(opened, classifier, tmp_path):

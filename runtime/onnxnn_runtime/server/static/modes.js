@@ -29,7 +29,8 @@ function predictImage(model, ask, failed) {
 
 function asked(model) {
   const k = Math.min(MOST_BARS, model.classes.length);
-  return k ? { model: model.name, k: k } : { model: model.name };
+  const options = k ? { model: model.name, k: k } : { model: model.name };
+  return model.detects_unknown ? Object.assign(options, { unknown: true }) : options;
 }
 
 function search(model, ask, failed) {

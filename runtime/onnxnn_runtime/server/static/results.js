@@ -30,9 +30,11 @@ export function predictionResult(found) {
   const bars = top.map((each) =>
     bar(each.label, isRaw ? shortNumber(each.score) : percent(each.score), (each.score - lowest) / (highest - lowest || 1)),
   );
-  const best = element('p', { class: 'best' }, found.label);
+  const isUnknown = found.distance > 1;
+  const best = element('p', { class: 'best' }, isUnknown ? text('unknown') : found.label);
+  const help = isUnknown ? element('p', { class: 'soft' }, text('unknown_help')) : null;
   const note = found.score_kind !== undefined ? element('p', { class: 'soft' }, text('raw_scores')) : null;
-  return [best, element('ol', { class: 'bars' }, ...bars), note];
+  return [best, help, element('ol', { class: isUnknown ? 'bars unknown' : 'bars' }, ...bars), note];
 }
 
 // "value 2" is how the server calls what has no name.

@@ -63,7 +63,7 @@ export async function get() {
 }
 
 export async function post(path, body) {
-  if (path === '/predict') return { predictions: [predictionOf(await run({ [card.input]: numbersOf(body.input) }), body.k)] };
+  if (path === '/predict') return { predictions: [predictionOf(await run({ [card.input]: numbersOf(body.input) }), body)] };
   if (path === '/generate') return { text: await generated(body) };
   return sampled(body);
 }
@@ -71,7 +71,7 @@ export async function post(path, body) {
 export async function postFiles(path, files, options) {
   const found = [];
   for (const file of files) found.push(await run({ [card.input]: await pixelsOf(file) }));
-  if (path === '/predict') return { predictions: [predictionOf(found[0], options.k)] };
+  if (path === '/predict') return { predictions: [predictionOf(found[0], options)] };
   const [a, b] = found.map((each) => each[card.vector].data);
   return { similarity: dot(a, b) / (Math.sqrt(dot(a, a) * dot(b, b)) || 1) };
 }
@@ -155,7 +155,29 @@ function best(scores, k) {
   return order.slice(0, k || 1).map((i) => ({ label: label(i), score: all[i] }));
 }
 
-function predictionOf(found, k) {
+// Reference vectors of training samples, each of length 1: of int8, as the card has them.
+let references = null;
+function referencesOf(unknown) {
+  const integers = new Int8Array(Uint8Array.from(atob(unknown.references), (letter) => letter.charCodeAt(0)).buffer);
+  const count = integers.length / unknown.size;
+  return Array.from({ length: count }, (_, i) => unit(integers.subarray(i * unknown.size, (i + 1) * unknown.size)));
+}
+
+function unit(vector) {
+  const length = Math.sqrt(dot(vector, vector)) || 1;
+  return Float32Array.from(vector, (each) => each / length);
+}
+
+// How far a feature vector is from the k-th nearest reference, in thresholds, as onnxnn_runtime.unknown has it.
+function distanceOf(vector) {
+  if (references === null) references = referencesOf(card.unknown);
+  const given = unit(vector);
+  const cosines = references.map((each) => dot(given, each)).sort((a, b) => b - a);
+  const squared = dot(given, given) + 1 - 2 * cosines[card.unknown.k - 1];
+  return Math.sqrt(Math.max(0, squared)) / card.unknown.threshold;
+}
+
+function predictionOf(found, options) {
   const { data, dims } = found[card.output];
   const raw = card.scores === 'probability' ? {} : { score_kind: card.scores };
   if (card.kind === 'values') {
@@ -167,8 +189,11 @@ function predictionOf(found, k) {
     const steps = Array.from({ length: dims[1] }, (_, i) => best(data.subarray(i * dims[2], (i + 1) * dims[2]), 1)[0]);
     return { label: steps.map((each) => each.label), score: steps.map((each) => each.score), ...raw };
   }
-  const top = best(data, k);
-  return { ...top[0], top: top, ...raw };
+  const top = best(data, options.k);
+  const predicted = { ...top[0], top: top, ...raw };
+  if (options.unknown) predicted.distance = distanceOf(found[card.vector].data);
+  if (predicted.distance > 1) predicted.label = 'unknown';
+  return predicted;
 }
 
 function dot(a, b) {
