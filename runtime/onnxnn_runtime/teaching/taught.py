@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class TaughtModel:
     """What a model was taught, verified and ready to be used and saved.
 
-    Attributes:
+    Args:
         model: The new file, opened.
         content: Its bytes, which `save` writes.
         counts: How many images of each class there were, by its name, of all times that it was taught.

@@ -98,7 +98,7 @@ def test_a_wrong_call_is_one_error_without_a_cause():
         ("transform", "embed"),
         ("embd", "Did you mean 'embed'"),
         ("Predict", "Did you mean 'predict'"),
-        ("qqq", "It has: card, decoder, device, embed"),
+        ("qqq", "It has: card, content, decoder, device, embed"),
     ],
 )
 def test_unknown_attributes_of_a_model_name_ours(open_model, name, said):
