@@ -54,6 +54,12 @@ class Reporting:
         metavar="DATA",
         help=gettext("What the model was trained on, to find samples that stand on both sides."),
     )
+    strangers: Optional[str] = typer.Option(
+        None,
+        "--strangers",
+        metavar="DATA",
+        help=gettext("Samples of other classes, which a file with --unknown should notice."),
+    )
     lang: Optional[str] = typer.Option(
         None, "--lang", metavar="LANG", help=gettext("The language of the page: en or zh.")
     )
@@ -74,7 +80,7 @@ def report(asked: Reporting) -> None:
     from onnxnn_runtime.report.result import check_language, check_saved
 
     check_language(asked.lang)
-    sources: List[object] = [asked.file, asked.data, asked.train]
+    sources: List[object] = [asked.file, asked.data, asked.train, asked.strangers]
     for path in (asked.out, asked.matrix):
         if path is not None:
             check_saved(path, sources, asked.force, "--force")
@@ -83,6 +89,7 @@ def report(asked: Reporting) -> None:
         found = model.report(
             asked.data,
             train=asked.train,
+            strangers=asked.strangers,
             lang=asked.lang,
             errors="skip" if asked.skip_errors else "raise",
             batch_size=asked.batch_size,

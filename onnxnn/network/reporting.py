@@ -25,6 +25,7 @@ def report(
     data: object,
     labels: object = None,
     train: object = None,
+    strangers: object = None,
     lang: str | None = None,
     **options: Unpack[Reading],
 ) -> ModelReport:
@@ -34,10 +35,10 @@ def report(
         report.save("report.html")
 
     It is exported to a temporary file, which the runtime measures: the figures are those that the file will
-    have wherever it runs.
+    have wherever it runs. With `strangers` it gets reference vectors of the training data that it holds.
 
     Args:
-        data, labels, train, lang: As for `onnxnn_runtime.Model.report`.
+        data, labels, train, strangers, lang: As for `onnxnn_runtime.Model.report`.
         errors, batch_size, progress, channel_order: See `onnxnn_runtime.inputs.options.ReadOptions`.
 
     Raises:
@@ -46,7 +47,7 @@ def report(
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
-        self.export(str(path))
+        self.export(str(path), unknown=strangers is not None)
         model = onnxnn_runtime.load(path)
         model.name = gettext("this network")
-        return model.report(data, labels, train, lang, **options)
+        return model.report(data, labels, train, strangers, lang, **options)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnxnn_runtime.card.labels import THRESHOLD
 from onnxnn_runtime.card.quantization import GROWS
 from onnxnn_runtime.labelled.samples import Samples
+from onnxnn_runtime.report.figures import decided, r2
 
 from .running import Feeds, Runner
 
@@ -123,7 +123,7 @@ class Accuracy(Measure):
     """The share of right labels; without labels, of those that are the float file's."""
 
     def compare(self, before: Array, after: Array, labels: Array | None, max_drop: float) -> Comparison:
-        old, new = _decided(before), _decided(after)
+        old, new = decided(before), decided(after)
         agreement = float(np.mean(old == new))
         if labels is None or old.shape != labels.shape:
             figures = {"agreement": 1.0}, {"agreement": agreement}
@@ -144,7 +144,10 @@ class Values(Measure):
     def compare(self, before: Array, after: Array, labels: Array | None, max_drop: float) -> Comparison:
         old, new = (np.asarray(each, np.float64).reshape(len(before), -1) for each in (before, after))
         right = old if labels is None or labels.shape != old.shape else labels
-        figures = [{"r2": _r2(right, each), "mae": float(np.abs(right - each).mean())} for each in (old, new)]
+        figures = [
+            {"r2": float(r2(right, each).mean()), "mae": float(np.abs(right - each).mean())}
+            for each in (old, new)
+        ]
         return Comparison("r2", figures[0], figures[1], 100 * (figures[0]["r2"] - figures[1]["r2"]), max_drop)
 
 
@@ -174,20 +177,6 @@ class Vectors(Measure):
                 figure["neighbour_accuracy"] = share
             drop = 100 * (right[0] - right[1])
         return Comparison("neighbours", *figures, drop, max_drop, cosine)
-
-
-def _decided(scores: Array) -> Array:
-    """Return the class of each sample, or of each of its steps."""
-    if scores.shape[-1] == 1:
-        return np.asarray(scores[..., 0] >= THRESHOLD, np.int64)
-    return np.asarray(scores.argmax(axis=-1))
-
-
-def _r2(right: Array, found: Array) -> float:
-    """Return the mean R² of the columns; of a column that is constant, 1 where it is met."""
-    error = ((right - found) ** 2).sum(axis=0)
-    total = ((right - right.mean(axis=0)) ** 2).sum(axis=0)
-    return float(np.mean(1 - error / np.where(total > 0, total, np.where(error > 0, error, 1))))
 
 
 def _unit(vectors: Array) -> Array:

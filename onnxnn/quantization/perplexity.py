@@ -8,13 +8,11 @@ import numpy as np
 from onnxnn_runtime.card.card import StateSpec
 from onnxnn_runtime.errors import DataError
 from onnxnn_runtime.labelled.samples import Samples
+from onnxnn_runtime.report.figures import perplexity
 from onnxnn_runtime.session.states import zeros_of
 
 from .measures import Array, Comparison, Measure
 from .running import Feeds, Runner
-
-_LEAST = 1e-12
-"""The least probability that counts, so that a perplexity is finite."""
 
 
 class Perplexity(Measure):
@@ -56,6 +54,6 @@ class Perplexity(Measure):
         return joined
 
     def compare(self, before: Array, after: Array, labels: Array | None, max_drop: float) -> Comparison:
-        old, new = (float(np.exp(-np.log(np.maximum(each, _LEAST)).mean())) for each in (before, after))
+        old, new = (perplexity(each) for each in (before, after))
         figures = {"perplexity": old}, {"perplexity": new}
         return Comparison("perplexity", *figures, 100 * (new / old - 1), max_drop)

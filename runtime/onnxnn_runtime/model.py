@@ -323,6 +323,7 @@ class Model(Opened):
         data: object,
         labels: object = None,
         train: object = None,
+        strangers: object = None,
         lang: str | None = None,
         **options: Unpack[Reading],
     ) -> ModelReport:
@@ -339,6 +340,8 @@ class Model(Opened):
             labels: The label of each sample; None takes those of `data`.
             train: What the model learned from, in any of these forms, to find images and rows that stand on
                 both sides.
+            strangers: Images or rows of other classes, for a file that was exported with `unknown=True`: how
+                well it notices them.
             lang: "en" or "zh" for the page; None takes the language of messages.
             errors, batch_size, progress, channel_order: See `onnxnn_runtime.inputs.options.ReadOptions`.
 
@@ -349,7 +352,7 @@ class Model(Opened):
         """
         from .report.making import Asked, report_on  # here, so that models open without it
 
-        asked = Asked(data, labels, train, lang, ReadOptions(**options))
+        asked = Asked(data, labels, train, strangers, lang, ReadOptions(**options))
         return report_on(self._engine, self.name, self._require_card("report"), self.kind, asked)
 
     @takes_by_name(StreamOptions)

@@ -30,3 +30,17 @@ def test_a_network_and_its_file_report_the_same(class_folders, tmp_path, capsys)
 def test_a_network_without_layers_is_refused():
     with pytest.raises(rt.OnnxnnError):
         nn("cls", verbose=0).report(np.zeros((2, 3)), labels=[0, 1])
+
+
+def test_strangers_are_compared_with_the_data_of_the_network(class_folders):
+    network = nn("cls", verbose=0)
+    network.set_seed(0)
+    network.load_img_data(str(class_folders), transform={"Resize": (16, 16)})
+    network.add("conv2d", size=(3, 4), kernel_size=3, activation="relu")
+    network.add("linear", size=(None, 8), activation="relu")
+    network.add("linear", size=(8, 2), activation="softmax")
+    stripes = np.zeros((3, 20, 20, 3), np.uint8)
+    stripes[:, ::2] = 255
+    found = network.report(str(class_folders), strangers=stripes)["unknown"]
+    assert found["strangers"] == 3
+    assert 0 <= found["auroc"] <= 1

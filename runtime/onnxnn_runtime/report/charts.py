@@ -76,6 +76,31 @@ def scatter(points: Sequence[Sequence[float]], residuals: bool) -> Html:
     return _svg(joined(parts), 340, 330, title)
 
 
+def distances(facts: Mapping[str, object]) -> Html:
+    """Return how far known samples and strangers are from the training samples, and the threshold.
+
+    Args:
+        facts: "edges" of bins, and the samples in each of them: "known_distances" and "stranger_distances".
+    """
+    edges = _numbers(facts["edges"])
+    end = edges[-1]
+    parts = [_frame(_ticks(0, end), [], "{:.3g}", "", (0.0, end))]
+    for key, color, shift in (("known_distances", "#7fbfc0", 0.0), ("stranger_distances", "#e2946f", 0.5)):
+        counts = _numbers(facts[key])
+        most = max(counts) or 1
+        for low, high, count in zip(edges, edges[1:], counts):
+            width = _SIDE * (high - low) / end / 2
+            height = 0.95 * _SIDE * count / most
+            x = _LEFT + _SIDE * low / end + 2 * shift * width
+            parts.append(_rect(x + 0.5, _TOP + _SIDE - height, width - 1, height, color))
+    threshold = _LEFT + _SIDE / end
+    parts.append(_line(threshold, _TOP, threshold, _TOP + _SIDE, _SOFT, stroke_dasharray="5 4"))
+    place = _LEFT + _SIDE / 2
+    parts.append(_text(place, _TOP + _SIDE + 34, gettext("distance to training, in thresholds"), "middle"))
+    parts.append(_sideways(gettext("how many samples")))
+    return _svg(joined(parts), 340, 330, gettext("Distances of known samples and strangers"))
+
+
 def over_steps(shares: Sequence[float]) -> Html:
     """Return the share of right answers at each step of a sequence."""
     width = _SIDE / len(shares)
@@ -110,6 +135,10 @@ def _frame(
         parts.append(_text(_LEFT - 6, place + 4, up_form.format(value), "end"))
     parts.append(_line(_LEFT, _TOP + _SIDE, _LEFT + _SIDE, _TOP + _SIDE, _LINE))
     return joined(parts)
+
+
+def _numbers(values: object) -> list[float]:
+    return values if isinstance(values, list) else []
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:

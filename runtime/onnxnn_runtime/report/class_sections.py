@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Mapping, Sequence
 
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable
 
+from .cards import card, cards_of, counted_samples, shown_name
 from .charts import reliability
 from .html import Html, bar, element, image_element, joined, section, table, tile
 from .shown import LEAST_CERTAIN, WORST, entries, interval, pairs_of
+from .stranger_section import strangers_section
 from .style import shade
 
 Facts = Mapping[str, object]
@@ -41,6 +42,7 @@ def class_sections(facts: Facts, images: Images) -> Html:
             _least_certain(facts, images),
             _wrong_labels(facts, images),
             _duplicates(facts, images),
+            strangers_section(facts, images),
             _sources(facts),
         ]
     )
@@ -186,9 +188,9 @@ def _mistakes(facts: Facts, images: Images) -> Html:
         return section(title, element("p", gettext("None: it got every sample right.")))
     text = gettext("Wrong, and certain of it: mistakes with the highest scores first.")
     cards = [
-        _card(
+        card(
             images,
-            facts,
+            facts["data"],
             each,
             gettext("true: {label}", label=printable(each["label"], 40)),
             gettext(
@@ -197,7 +199,7 @@ def _mistakes(facts: Facts, images: Images) -> Html:
         )
         for each in found
     ]
-    return section(title, element("p", text), _cards(cards))
+    return section(title, element("p", text), cards_of(cards))
 
 
 def _least_certain(facts: Facts, images: Images) -> Html:
@@ -218,8 +220,8 @@ def _least_certain(facts: Facts, images: Images) -> Html:
         )
         is_right = each["label"] == each["predicted"]
         label = gettext("true: {label}", label=printable(each["label"], 40))
-        cards.append(_card(images, facts, each, label, line, is_right))
-    return section(gettext("Least certain"), element("p", text), _cards(cards))
+        cards.append(card(images, facts["data"], each, label, line, is_right))
+    return section(gettext("Least certain"), element("p", text), cards_of(cards))
 
 
 def _wrong_labels(facts: Facts, images: Images) -> Html:
@@ -237,9 +239,9 @@ def _wrong_labels(facts: Facts, images: Images) -> Html:
         len(found),
     )
     cards = [
-        _card(
+        card(
             images,
-            facts,
+            facts["data"],
             each,
             gettext("label: {label}", label=printable(each["label"], 40)),
             gettext(
@@ -248,7 +250,7 @@ def _wrong_labels(facts: Facts, images: Images) -> Html:
         )
         for each in found[:WORST]
     ]
-    return section(title, element("p", text), _cards(cards))
+    return section(title, element("p", text), cards_of(cards))
 
 
 def _duplicates(facts: Facts, images: Images) -> Html:
@@ -341,38 +343,6 @@ def _sources(facts: Facts) -> Html:
         )
     items = element("ul", *(element("li", line) for line in lines))
     return section(gettext("How the figures are computed"), element("div", items, class_="soft"))
-
-
-def counted_samples(facts: Facts) -> str:
-    """Return "302 samples"."""
-    return ngettext("{count} sample", "{count} samples", int(str(facts["samples"])))
-
-
-def _card(images: Images, facts: Facts, each: Entry, label: str, said: str, is_right: bool = False) -> Html:
-    image = image_element(images, each["name"])
-    kind = "right" if is_right else "wrong"
-    return element(
-        "figure",
-        element("div", image, class_="frame") if image else "",
-        element(
-            "figcaption",
-            element("div", label),
-            element("div", said, class_=kind),
-            element("div", shown_name(each["name"], facts["data"]), class_="file"),
-        ),
-    )
-
-
-def _cards(cards: Sequence[Html]) -> Html:
-    return element("div", *cards, class_="photos")
-
-
-def shown_name(name: object, data: object) -> str:
-    """Return the name of a sample as a page shows it: within the folder that was given."""
-    text = str(name)
-    if data is not None and os.path.isdir(str(data)) and text.startswith(str(data)):
-        text = text[len(str(data)) :].lstrip(os.sep) or text
-    return printable(text, 80)
 
 
 def _name(classes: Sequence[Entry], place: int, limit: int = 60) -> str:

@@ -17,6 +17,7 @@ from onnxnn_runtime.inputs.folders import Skipped, warn_of
 from onnxnn_runtime.inputs.options import ReadOptions
 from onnxnn_runtime.inputs.reading import Sample, in_channel_order
 from onnxnn_runtime.inputs.samples import find_samples
+from onnxnn_runtime.unknown import references_of
 
 from .answers import Runner
 from .classification import Classified, classified, num_classes, steps_classified
@@ -26,6 +27,7 @@ from .labelled_data import LabelledData, labelled_data
 from .regression import predicted_values
 from .result import SCHEMA, ModelReport, check_language
 from .shown import shown_names
+from .strangers import familiar_of, strangers_found
 from .text import texts_predicted
 from .thumbnails import thumbnails
 
@@ -41,6 +43,7 @@ class Asked:
         data: Samples with labels.
         labels: The label of each; None takes those of `data`.
         train: The samples that the model learned from, to look for near-duplicates of the test samples.
+        strangers: Samples of other classes, which a model that can say "unknown" should notice.
         lang: The language of the page: "en" or "zh"; None takes that of messages.
         options: How samples are read.
 
@@ -51,6 +54,7 @@ class Asked:
     data: object
     labels: object
     train: object
+    strangers: object
     lang: str | None
     options: ReadOptions
 
@@ -76,6 +80,8 @@ def report_on(engine: Engine, name: str, card: ModelCard, kind: ModelKind, asked
     spec = in_channel_order(card.input, asked.options.channel_order)
     making = _Making(Runner(engine, spec, asked.options), card, kind)
     does = _check_reported(name, card, kind)
+    if asked.strangers is not None:
+        references_of(card, name, "strangers=")
     skipped: list[Skipped] = []
     output = next(iter(kind.outputs))
     facts: dict[str, object] = {"schema": SCHEMA, "model": name, "data": _shown(asked.data), "does": does}
@@ -91,7 +97,7 @@ def report_on(engine: Engine, name: str, card: ModelCard, kind: ModelKind, asked
         elif len(card.output.shape) == 3:
             facts.update(making.steps(found, output))
         else:
-            facts.update(making.classification(found, output, asked.train))
+            facts.update(making.classification(found, output, asked))
         images = thumbnails(making.shown(facts, found.samples), making.runner.spec)
     facts["left_out"] = [each._asdict() for each in skipped]
     warn_of([each for each in skipped if asked.options.errors == "skip"])
@@ -106,10 +112,12 @@ class _Making:
     card: ModelCard
     kind: ModelKind
     train: Sequence[Sample] = ()
+    strangers: Sequence[Sample] = ()
 
-    def classification(self, found: LabelledData, output: str, train: object) -> dict[str, object]:
+    def classification(self, found: LabelledData, output: str, asked: Asked) -> dict[str, object]:
         wanted = [output]
-        if train is not None and self.kind.vector is not None:
+        compared = asked.train is not None or asked.strangers is not None
+        if compared and self.kind.vector is not None:
             wanted.append(self.kind.vector)
         places, values = self._run(found, wanted)
         samples = [found.samples[place] for place in places.tolist()]
@@ -117,10 +125,12 @@ class _Making:
         names = [sample.name for sample in samples]
         facts = classified(Classified(names, found.labels[places], scores), self.card)
         facts["steps"] = False
-        facts["train_duplicates"] = None
-        if train is not None:
-            side = Side(samples, values[1] if len(wanted) > 1 else None)
-            facts["train_duplicates"] = self._duplicates(side, train)
+        facts["train_duplicates"] = facts["unknown"] = None
+        side = Side(samples, values[1] if len(wanted) > 1 else None)
+        if asked.train is not None:
+            facts["train_duplicates"] = self._duplicates(side, asked.train)
+        if asked.strangers is not None:
+            facts["unknown"] = self._strangers(side, asked.strangers)
         return facts
 
     def _duplicates(self, test: Side, given: object) -> dict[str, object]:
@@ -145,6 +155,17 @@ class _Making:
                 for pair in pairs
             ],
         }
+
+    def _strangers(self, test: Side, given: object) -> dict[str, object]:
+        references = references_of(self.card, "", "strangers=")
+        skipped: list[Skipped] = []
+        samples = list(find_samples(given, self.runner.spec, skipped, "skip"))
+        places, (vectors,) = self.runner.all(samples, [str(self.kind.vector)], skipped)
+        _check_left(len(places), LabelledData(samples, np.zeros(0), skipped=skipped))
+        self.strangers = [samples[place] for place in places.tolist()]
+        known = references.distances(test.vectors) if test.vectors is not None else []
+        names = [sample.name for sample in self.strangers]
+        return {"data": _shown(given), **strangers_found(known, references.distances(vectors), names)}
 
     def regression(self, found: LabelledData, output: str) -> dict[str, object]:
         places, (values,) = self._run(found, [output])
@@ -174,7 +195,9 @@ class _Making:
     def shown(self, facts: Mapping[str, object], samples: Sequence[Sample]) -> list[Sample]:
         """Return the samples whose images a page shows."""
         names, train = shown_names(facts)
-        by_name = {sample.name: sample for sample in self.train if sample.name in train}
+        strange = {str(each["name"]) for each in familiar_of(facts)}
+        by_name = {sample.name: sample for sample in self.strangers if sample.name in strange}
+        by_name.update({sample.name: sample for sample in self.train if sample.name in train})
         by_name.update({sample.name: sample for sample in samples if sample.name in names})
         return list(by_name.values())
 

@@ -8,7 +8,8 @@ from typing import Callable, Mapping
 from onnxnn_runtime.messages.catalogue import ENGLISH, gettext, language, ngettext
 from onnxnn_runtime.messages.shorten import printable
 
-from .class_sections import class_sections, counted_samples
+from .cards import counted_samples
+from .class_sections import class_sections
 from .html import Html, document, element, joined, section, table
 from .step_sections import step_sections
 from .style import PAGE, SCOPE, STYLE

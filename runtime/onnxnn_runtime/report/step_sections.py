@@ -7,8 +7,9 @@ from typing import Mapping, Sequence
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable
 
+from .cards import shown_name
 from .charts import over_steps
-from .class_sections import classes_section, matrix_section, shown_name
+from .class_sections import classes_section, matrix_section
 from .html import Html, element, joined, section, table, tile
 from .shown import WORST, entries, interval
 

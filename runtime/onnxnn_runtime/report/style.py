@@ -34,13 +34,15 @@ font-variant-numeric:tabular-nums}
 padding:.7rem 1rem;margin:1rem 0}
 .onnxnn-report .notes ul{margin:.2rem 0 0;padding-left:1.2rem}
 .onnxnn-report .scroll{overflow-x:auto;margin:0 0 1rem}
-.onnxnn-report table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:0}
-.onnxnn-report .plain{width:100%;min-width:24rem}
+.onnxnn-report table{border-collapse:collapse;overflow-wrap:break-word;
+font-variant-numeric:tabular-nums;margin:0}
+.onnxnn-report .plain{width:100%;min-width:19rem}
 .onnxnn-report th,.onnxnn-report td{text-align:left;padding:.4rem .6rem;background:none;vertical-align:middle}
 .onnxnn-report .plain th{color:var(--soft);font-size:.9rem;font-weight:550;
 border-bottom:1px solid var(--line)}
 .onnxnn-report .plain td{border-bottom:1px solid #eef2f3}
-.onnxnn-report .meter{display:block;position:relative;background:#eef2f3;border-radius:5px;min-width:5rem;
+.onnxnn-report .plain td:first-child{max-width:15rem}
+.onnxnn-report .meter{display:block;position:relative;background:#eef2f3;border-radius:5px;min-width:4rem;
 height:1.6rem;overflow:hidden}
 .onnxnn-report .bar{position:absolute;left:0;top:0;bottom:0;background:#9fd0d0}
 .onnxnn-report .share{position:relative;padding-left:.5rem;line-height:1.6rem;font-size:.92rem}
@@ -52,7 +54,7 @@ border-radius:6px}
 .onnxnn-report .matrix thead th span{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap;
 max-height:9rem;overflow:hidden}
 .onnxnn-report .matrix thead th.short span{writing-mode:horizontal-tb;transform:none}
-.onnxnn-report .matrix tbody th{text-align:right;max-width:9rem}
+.onnxnn-report .matrix tbody th{text-align:right;white-space:nowrap}
 .onnxnn-report .matrix .axis{color:var(--soft);font-weight:400;text-align:left;white-space:nowrap}
 .onnxnn-report .photos{display:grid;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));grid-gap:1rem;
 margin:0 0 1rem}
@@ -73,6 +75,7 @@ align-items:start;margin:0 0 1rem}
 .onnxnn-report svg{display:block;width:100%;max-width:27rem;height:auto}
 .onnxnn-report svg text{font-size:12px;fill:#53656b}
 .onnxnn-report .steps{columns:1}
+@media (max-width:30rem){.onnxnn-report th,.onnxnn-report td{padding:.35rem .4rem}}
 @media print{.onnxnn-report{padding:0;max-width:none;font-size:10.5pt;-webkit-print-color-adjust:exact;
 print-color-adjust:exact}.onnxnn-report h2{break-after:avoid}.onnxnn-report .scroll{overflow:visible}
 .onnxnn-report .tile,.onnxnn-report tr{break-inside:avoid}

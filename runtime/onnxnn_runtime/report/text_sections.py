@@ -7,7 +7,7 @@ from typing import Mapping
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable
 
-from .class_sections import shown_name
+from .cards import shown_name
 from .html import Html, element, joined, section, table, tile
 from .shown import WORST, entries
 

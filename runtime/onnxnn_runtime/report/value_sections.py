@@ -7,8 +7,8 @@ from typing import Mapping
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import printable
 
+from .cards import shown_name
 from .charts import scatter
-from .class_sections import shown_name
 from .html import Html, element, image_element, joined, section, table, tile
 from .shown import WORST, entries
 
@@ -87,7 +87,8 @@ def _table(targets: list[Mapping[str, object]]) -> Html:
 
 def _worst(facts: Mapping[str, object], images: Mapping[str, object]) -> Html:
     rows = []
-    for each in entries(facts["worst"])[:WORST]:
+    most = max(WORST // max(len(entries(facts["targets"])), 1), 6)
+    for each in entries(facts["worst"])[:most]:
         expected, predicted = _mapping(each["expected"]), _mapping(each["predicted"])
         for number, name in enumerate(expected):
             error = predicted[name] - expected[name]

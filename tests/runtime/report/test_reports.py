@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
+from onnxnn_runtime import unknown
 from onnxnn_runtime.inputs.folders import LeftOutWarning
 from PIL import Image
 from support.models import graph, model, node, value
@@ -87,6 +89,32 @@ def test_duplicates_without_feature_vectors_and_among_rows(open_model, tmp_path)
     rows = [[1.0, 2.0], [3.0, 1.0], [2.0, 2.0]]
     report = open_model("table").report(rows, labels=["a", "b", "a"], train=[[9, 9], [3, 1]])
     assert [pair["name"] for pair in report["train_duplicates"]["pairs"]] == ["input[1]"]
+
+
+def test_strangers(golden, open_model, pets, tmp_path):
+    """A class of the test set is what the reference vectors are of; blue images are strangers."""
+    path = golden / "models" / "image_classifier.onnx"
+    images = [str(each) for each in sorted(pets.rglob("*.png")) if each.name != "5.png"]
+    vectors = rt.load(path).embed(images)
+    labels = np.array([0 if "red" in each else 1 for each in images])
+    model = rt.load(path, card=replace(rt.load(path).card, unknown=unknown.fit(vectors, labels)))
+    for number in range(3):
+        write(tmp_path / "others" / f"{number}.png", (20, 20, 230), number)
+    write(tmp_path / "others" / "red.png", RED, 3)
+    report = model.report(pets, strangers=tmp_path / "others")
+    found = report["unknown"]
+    assert (found["strangers"], found["strangers_noticed"]) == (4, 0.75)
+    assert found["most_familiar"][0]["name"].endswith("red.png")
+    assert found["auroc"] > 0.75
+    assert sum(found["known_distances"]) == 12
+    predicted = model.predict(str(tmp_path / "others"), unknown=True)
+    assert sorted(each.distance for each in predicted) == pytest.approx(
+        [each["distance"] for each in found["most_familiar"]], rel=1e-5
+    )
+    assert "Does it notice strangers?" in report.to_html()
+    assert report.to_html().count("<img") == 12 + 1 + 1 + 4
+    with pytest.raises(rt.CardError, match="unknown=True"):
+        open_model("image_classifier").report(pets, strangers=pets)
 
 
 def test_a_table_with_its_label_column(open_model, tmp_path):
