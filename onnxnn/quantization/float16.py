@@ -24,6 +24,7 @@ from onnxnn_runtime.errors import ExportError
 
 from .candidate import Candidate
 from .selection import PREPARATION, values_read
+from .validity import checked
 
 Array = np.ndarray[Any, Any]
 
@@ -120,22 +121,7 @@ def float16_candidate(model: ModelProto, in_float: Collection[str] = ()) -> Floa
         )
     _drop_unread(found.graph)
     kept = tuple(name for name in scope.kept if not name.startswith(PREPARATION))
-    return Float16(_checked(found), kept, halves=frozenset(names.halves))
-
-
-def _checked(model: ModelProto) -> ModelProto:
-    """Return a model with the types and sizes of all its values, checked by onnx.
-
-    Raises:
-        ExportError: It is not valid.
-    """
-    try:
-        onnx.checker.check_model(model)
-        return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportError.coded(
-            "E-QUANT-01", "its graph in float16 is not valid ONNX ({error}). Use the float file.", error=error
-        ) from error
+    return Float16(checked(found, "fp16"), kept, halves=frozenset(names.halves))
 
 
 class _Names:

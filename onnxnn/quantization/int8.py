@@ -25,6 +25,7 @@ from onnxnn_runtime.messages.system import system_reason
 from .processor import IntegerTypes
 from .ranges import closest_range
 from .selection import TYPES, Selection, is_depthwise
+from .validity import sort_nodes
 from .zeros import keep_biases, with_ranges
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def quantized(
         )
         quantizer.quantize_model()
     found: ModelProto = quantizer.model.model
+    sort_nodes(found.graph)
     keep_biases(found, model, selection)
     return _as_before(found, model)
 

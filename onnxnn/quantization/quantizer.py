@@ -38,6 +38,7 @@ from .running import Feeds, Runner, fastest
 from .samples import read_samples
 from .selection import name_nodes
 from .sources import FloatFile, open_float_file, stays_in_float
+from .validity import checked as checked_by_onnx
 
 Array = np.ndarray[Any, Any]
 
@@ -239,6 +240,7 @@ def quantized_model(
     else:
         found = best_candidate(model, Trial(calibrating, measure, output, exact), options)
         measured = found.model
+        checked_by_onnx(measured, "int8")
     runners = Runner(model, exact=False), Runner(measured, exact)
     before, after = (measure.results(runner, measuring, output) for runner in runners)
     if in_float16:

@@ -10,28 +10,15 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnxnn_runtime import ExportError, load
-from support.paths import ROOT
+from support.ledger import SCRIPTS, ledger_kinds
 
 from onnxnn.quantization.float16 import HEAVY, RECURRENT, float16_candidate
 from onnxnn.quantization.selection import name_nodes
 
-SCRIPTS = ROOT / "scripts"
 SENSITIVE = (
     *("Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization", "LRN", "GlobalAveragePool"),
     *("ReduceMean", "ReduceSum", "Pow", "Sqrt", "Exp"),
 )
-
-
-def kinds():
-    """Return the names of all kinds of networks that the ledger of parity knows."""
-    sys.path.insert(0, str(SCRIPTS))
-    try:
-        from ledger.kinds import KINDS
-    except ImportError:
-        return {}
-    finally:
-        sys.path.remove(str(SCRIPTS))
-    return KINDS
 
 
 FAST = ("classes of a table", "language model", "from sequence to sequence", "denoiser with classes")
@@ -54,11 +41,11 @@ def types_in(graph, around=()):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(each, marks=() if each in FAST else pytest.mark.slow) for each in kinds()]
+    "name", [pytest.param(each, marks=() if each in FAST else pytest.mark.slow) for each in ledger_kinds()]
 )
 def test_every_kind_of_network(name, tmp_path):
     path = tmp_path / "float.onnx"
-    feeds, outputs = kinds()[name](path)
+    feeds, outputs = ledger_kinds()[name](path)
     before = onnx.load(path)
     name_nodes(before.graph)
     candidate = float16_candidate(before)
@@ -95,7 +82,7 @@ def test_every_kind_of_network(name, tmp_path):
 @pytest.mark.slow
 def test_every_layer(tmp_path):
     """A layer without weights for it is refused; all others compute the same within float16."""
-    kinds()  # where the sources are
+    ledger_kinds()  # where the sources are
     sys.path.insert(0, str(SCRIPTS))
     try:
         from ledger.engines import largest, stored
@@ -125,7 +112,7 @@ def test_every_layer(tmp_path):
 
 def test_the_body_of_a_loop_computes_in_float16(tmp_path):
     path = tmp_path / "loop.onnx"
-    kinds()["sampling loop, DDIM"](path)
+    ledger_kinds()["sampling loop, DDIM"](path)
     before = onnx.load(path)
     name_nodes(before.graph)
     after = float16_candidate(before).model
