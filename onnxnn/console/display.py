@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,28 @@ def show_images(*paths: Path) -> None:
     display = importlib.import_module("IPython.display")
     for path in [path for path in paths if path.suffix.lower() in _KINDS][:_MOST]:
         show_inline(getattr(display, _KINDS[path.suffix.lower()])(filename=str(path)))
+
+
+class Display:
+    """What a notebook shows below a cell and changes in its place; elsewhere nothing."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, html: Callable[[], str]) -> None:
+        """Show HTML in place of what was shown before.
+
+        Args:
+            html: Returns it.
+        """
+        if not in_notebook():
+            return
+        display = importlib.import_module("IPython.display")
+        content = display.HTML(html())
+        if self._handle is None:
+            self._handle = display.display(content, display_id=True)
+        else:
+            self._handle.update(content)
 
 
 class PrintedText(str):

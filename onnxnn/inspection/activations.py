@@ -116,11 +116,35 @@ def visual_filters(
     return _write_image(as_path(path), stack(images), force=force)
 
 
-def _first_weights(net: Net) -> tuple[str, torch.Tensor]:
+def first_weights_image(net: Net, definition: Definition) -> Image.Image | None:
+    """Return what `visual_filters` draws; None where there is no such layer.
+
+    Args:
+        net: The network.
+        definition: The network as data.
+    """
+    found = _find_weights(net)
+    if found is None:
+        return None
+    name, weight = found
+    now = _as_filters(weight, definition)
+    draw = draw_units if now.ndim == 2 else draw_filters
+    return draw(name, now, float(np.abs(now).max()))
+
+
+def _find_weights(net: Net) -> tuple[str, torch.Tensor] | None:
     """Return the name and the weights of the first convolution or `linear`."""
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear):
             return name, module.weight
+    return None
+
+
+def _first_weights(net: Net) -> tuple[str, torch.Tensor]:
+    """Return the name and the weights of the first convolution or `linear`."""
+    found = _find_weights(net)
+    if found is not None:
+        return found
     raise LayerError.coded(
         "E-LAYER-10",
         "visual_filters(): expected a convolution or a 'linear' layer, got a network with neither. Add one.",

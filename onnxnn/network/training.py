@@ -20,9 +20,11 @@ from onnxnn.checkpoint.checkpoint import Checkpoint
 from onnxnn.console.display import show_images
 from onnxnn.inference.evaluation import batches_of
 from onnxnn.inspection import history_plot
+from onnxnn.inspection.live import Live, live_path
 from onnxnn.training import job as jobs
 from onnxnn.training.callbacks import Callback
 from onnxnn.training.class_weights import ClassWeight
+from onnxnn.training.device import Machine
 from onnxnn.training.device_options import DeviceOptions
 from onnxnn.training.ending import loss_of
 from onnxnn.training.history import History
@@ -66,6 +68,7 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
     strategy: str = "auto",
     precision: str | int = "32-true",
     callbacks: Sequence[Callback] = (),
+    live: bool | str | Path = False,
 ) -> History:
     """Train, write checkpoints into `save_fold`, and return the history.
 
@@ -91,6 +94,9 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
             to it. The other settings of this call do not count.
         device, devices, strategy, precision: See `onnxnn.training.device_options.DeviceOptions`.
         callbacks: Instances of `onnxnn.Callback`, called during training.
+        live: True writes live.html into `save_fold` as training goes: curves, mistakes as images, the first
+            layer's weights, sampled images. A path is that of the page. It loads itself again in a browser; a
+            notebook shows it in its place.
 
     Raises:
         TrainingError: A name is unknown, a number is out of range, or sizes do not match; or the loss
@@ -124,16 +130,22 @@ def train(  # noqa: PLR0913  # self is counted where a function is a method
         before, state = _started(self._state, start)
         settings = jobs.settings_of(wanted, before, finish, start, not state.optimizer.is_chosen)
         state, lines = adapted(_with_optimizer(state, settings), settings.loss)
-        state, job = _job(state, before is None, settings, Path(resume or file), self.verbose, callbacks)
+        watched = [*callbacks, *_live(state, live_path(live, folder), folder.name, self.verbose)]
+        state, job = _job(state, before is None, settings, Path(resume or file), self.verbose, watched)
         trainer = job.prepare(machine, before, finish)
         self._say((*lines, *trainer.optimization.lines))
         state, stopped = _trained(state, job, trainer)
     self._become((state, ()))
     self.save_fold, self.history = str(folder), trainer.history
-    if stopped is None:
-        return self.history
-    with machine.training():
-        raise stopped
+    _raise(stopped, machine)
+    return self.history
+
+
+def _raise(stopped: BaseException | None, machine: Machine) -> None:
+    """Raise what ended training but leaves what was learned, if anything did, in every process."""
+    if stopped is not None:
+        with machine.training():
+            raise stopped
 
 
 def _check_call(self: NetworkCore, checkpoint: object, resume: object, callbacks: object) -> None:
@@ -148,6 +160,21 @@ def _with_optimizer(state: NetworkState, settings: TrainSettings) -> NetworkStat
     return replace(
         state, optimizer=OptimizerChoice(settings.optimizer, settings.optimizer_options, is_chosen)
     )
+
+
+def _live(state: NetworkState, page: Path | None, title: str, verbose: int) -> list[Callback]:
+    """Return what writes the live page, where one is wanted.
+
+    Args:
+        state: The network as it is to be trained.
+        page: The page, or None.
+        title: What the page calls the training.
+        verbose: 0 says nothing.
+    """
+    if page is None:
+        return []
+    classes = present(state.data).classes if state.kind.classifies else ()
+    return [Live(page, state.definition, classes, title, verbose)]
 
 
 def _job(

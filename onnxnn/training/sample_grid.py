@@ -35,6 +35,9 @@ class SampleGrid(Callback):
         classes: The names of the classes; a network without classes uses none.
         every: After how many epochs; None takes those that are powers of two, and eight of all.
         verbose: 0 says nothing.
+
+    Attributes:
+        newest: The image that was written last, or None.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class SampleGrid(Callback):
         self.folder, self._classes, self._every, self._verbose = folder, tuple(classes), every, verbose
         self._sampled_after = 0
         self._file = SideFile()
+        self.newest: Path | None = None
 
     def on_epoch(self, trainer: Trainer) -> None:
         epoch, epochs = trainer.epoch, trainer.settings.epochs
@@ -70,4 +74,4 @@ class SampleGrid(Callback):
         net.train(was_training)
         path = self.folder / f"epoch_{trainer.epoch:04d}.png"
         self._file.write(lambda: write_grid(drawn, path))
-        self._sampled_after = trainer.epoch
+        self._sampled_after, self.newest = trainer.epoch, path

@@ -52,6 +52,8 @@ class Trainer:
     Attributes:
         epoch: How many epochs are done, those of an earlier run that it resumes included.
         history: Their rows.
+        learner: The network and its loss as one module.
+        seen: What that is given of `train` and `validation`: features of them where layers are frozen.
         optimization: The optimizer and its schedule.
         stop: Set it to end training after the epoch.
         is_best: Whether the last epoch was the best so far.
@@ -88,18 +90,18 @@ class Trainer:
         self._look_at = time.monotonic() + _LOOK_EVERY
         self.machine.start()
         check_agreement(self.machine, learner, train, validation, settings)
-        self._train, self._validation = train, validation
-        self._learner = learner.to(self.machine.device)
-        self.machine.take_from_main(self._learner)
+        self.seen = train, validation
+        self.learner = learner.to(self.machine.device)
+        self.machine.take_from_main(self.learner)
         # Convolutions run 1.2 (LeNet) to 1.7 times (MobileNetV2) as fast with channels last in memory.
         self._channels_last = can_be_channels_last(self.net)
         if self._channels_last:
-            self._learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimization = Optimization(
-            settings, self._learner.parameters(), len(train), self.machine.fused, self.net.lr_factors()
+            settings, self.learner.parameters(), len(train), self.machine.fused, self.net.lr_factors()
         )
         self._average = MovingAverage(self.net, decay) if decay else None
-        self._statistics = BatchStatistics(self._learner)
+        self._statistics = BatchStatistics(self.learner)
         self._state: TrainingState | None = None
 
     @property
@@ -116,8 +118,8 @@ class Trainer:
         Raises:
             TrainingError: The loss or a weight became NaN or infinite.
         """
-        self._module, self._stepper = self.machine.setup(self._learner, self.optimization.optimizer)
-        self._learner.train()  # every module: an earlier training leaves them in evaluation mode
+        self._module, self._stepper = self.machine.setup(self.learner, self.optimization.optimizer)
+        self.learner.train()  # every module: an earlier training leaves them in evaluation mode
         self._restore_random()
         try:
             self._all_epochs()
@@ -125,7 +127,7 @@ class Trainer:
                 self._average.keep()
             self._finish_measuring()
             self.machine.together(lambda: self._call("on_end"))
-            self.machine.take_from_main(self._learner)  # buffers that each process has of its own samples
+            self.machine.take_from_main(self.learner)  # buffers that each process has of its own samples
             self.machine.finish()
         except BaseException as error:
             self.interrupted = self.interrupted or isinstance(error, KeyboardInterrupt)
@@ -139,21 +141,20 @@ class Trainer:
         try:
             self.machine.together(lambda: self._call("on_start"))
             if self.machine.keeps_features:
-                parts = self.train, self.validation
-                self._train, self._validation = with_features(self._learner, *parts, self._prepared)
+                self.seen = with_features(self.learner, *self.seen, self._prepared)
             while self.epoch < self.settings.epochs and not self.stop:
                 self._one_epoch()
         except KeyboardInterrupt:
             self.interrupted = True
         finally:
-            self._learner.eval()
+            self.learner.eval()
             self._statistics.end()
 
     def _leave_machine(self) -> None:
-        self._learner.zero_grad()  # gradients take as much memory as weights
-        self._learner.to("cpu")
+        self.learner.zero_grad()  # gradients take as much memory as weights
+        self.learner.to("cpu")
         if self._channels_last:
-            self._learner.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            self.learner.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
     def _averaged(self) -> contextlib.AbstractContextManager[None]:
         """Let the network hold the moving average of its weights, where there is one."""
@@ -163,14 +164,14 @@ class Trainer:
 
     def _one_epoch(self) -> None:
         if not self.net.training:  # walking through all modules costs more than a small batch
-            self._learner.train()
+            self.learner.train()
         self._unmeasured = None
         self._statistics.begin_epoch()
         self._figures = EpochFigures(self.loss, self.metrics, self.epoch)
         listeners = [c for c in self.callbacks if type(c).on_step is not Callback.on_step]
         lr = self.optimization.lr
         with self.machine.epoch():
-            for x, target, share in self.machine.batches(self._train, self.loss.size):
+            for x, target, share in self.machine.batches(self.seen[0], self.loss.size):
                 loss, output = self._step(x, target, share)
                 with self.machine.after_step():
                     self._after_step(loss, output, target, share, listeners if self.machine.is_main else [])
@@ -242,14 +243,14 @@ class Trainer:
         Args:
             alone: Whether this process calls it alone.
         """
-        validation = self._validation
+        validation = self.seen[1]
         if validation is None:
             return {}
-        machine, is_shared = self.machine, self._learner.is_per_sample and not alone
+        machine, is_shared = self.machine, self.learner.is_per_sample and not alone
         data = machine.part(validation) if is_shared else validation
 
         def measured() -> Sums:
-            return sums(self._learner, data, self.metrics, machine.device)
+            return sums(self.learner, data, self.metrics, machine.device)
 
         parts = [measured()] if alone else machine.together(measured)
         found = figures(parts if is_shared else parts[:1], self.metrics)
@@ -264,9 +265,9 @@ class Trainer:
 
         def run(batch: tuple[Tensor, Tensor]) -> None:
             x, target = (part.to(self.machine.device) for part in batch)
-            self._learner(self._laid_out(x), target)
+            self.learner(self._laid_out(x), target)
 
-        self._statistics.measure(run, lambda: self._train.some(SAMPLES, SMALLEST_BATCH))
+        self._statistics.measure(run, lambda: self.seen[0].some(SAMPLES, SMALLEST_BATCH))
         self.is_measured = True
 
     def _finish_measuring(self) -> None:

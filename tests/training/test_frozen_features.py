@@ -28,7 +28,7 @@ class Counted(Callback):
 
     def on_epoch(self, trainer):
         self.trainer = trainer
-        found = [trainer._train.samples, trainer._validation and trainer._validation.samples]
+        found = [each.samples for each in trainer.seen if each is not None]
         self.images = sum(each.computed for each in found if isinstance(each, FrozenFeatures))
 
 
@@ -217,13 +217,13 @@ def test_what_may_differ_from_epoch_to_epoch_is_not_kept(tmp_path, make):
     counted = Counted()
     make(tmp_path).train(epochs=1, callbacks=[counted])
     assert counted.trainer is not None
-    assert counted.trainer._train is counted.trainer.train
+    assert counted.trainer.seen[0] is counted.trainer.train
 
 
 def test_mixed_precision_keeps_no_features(tmp_path):
     counted = Counted()
     with_head(network(tmp_path)).train(epochs=1, precision="bf16-mixed", callbacks=[counted])
-    assert counted.trainer._train is counted.trainer.train
+    assert counted.trainer.seen[0] is counted.trainer.train
 
 
 def test_callbacks_and_the_trained_network_take_images(tmp_path):
