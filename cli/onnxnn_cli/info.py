@@ -23,13 +23,26 @@ HELP = gettext("Print what a model takes and returns, and how it was made.\n\nEx
 
 def info(
     file: str = typer.Argument(..., metavar="FILE", help=gettext("An .onnx file, or a checkpoint.")),
+    device: Optional[str] = typer.Option(
+        None,
+        "--device",
+        metavar="DEVICE",
+        help=gettext("Open an .onnx file there, such as cuda, and say how many operators run on it."),
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Print what a model takes and returns, and how it was made."""
     from onnxnn_runtime.files.paths import expanded
 
     file = expanded(file)
-    facts, card = _checkpoint(file) if _is_checkpoint(file) else _model(file)
+    if _is_checkpoint(file):
+        if device is not None:
+            raise typer.BadParameter(
+                gettext("expected an .onnx file, got a checkpoint. Export it first."), param_hint="'--device'"
+            )
+        facts, card = _checkpoint(file)
+    else:
+        facts, card = _model(file, device)
     if as_json:
         print_json({**facts, "card": None if card is None else _card_data(card)})
         return
@@ -42,6 +55,8 @@ def info(
         texts["runs_on"] = _runs_on_text(**runs_on)
     if "devices" in facts:
         texts["devices"] = ", ".join(facts["devices"])
+    if "operators" in facts:
+        texts["operators"] = _operators_text(facts["device"], facts["operators"])
     for name, text in [*rows, *((_title(name), value) for name, value in texts.items())]:
         print_text(padded(name, 12) + text)
 
@@ -65,6 +80,8 @@ def _title(name: str) -> str:
         "outputs": gettext("outputs"),
         "runs_on": gettext("runs on"),
         "devices": gettext("devices"),
+        "device": gettext("device"),
+        "operators": gettext("operators"),
     }[name]
 
 
@@ -79,12 +96,12 @@ def _checkpoint(file: str) -> Tuple[Dict[str, Any], Optional[ModelCard]]:
     return {"file": file, "size": os.path.getsize(file)}, checkpoint.card
 
 
-def _model(file: str) -> Tuple[Dict[str, Any], Optional[ModelCard]]:
+def _model(file: str, device: Optional[str]) -> Tuple[Dict[str, Any], Optional[ModelCard]]:
     import onnxnn_runtime as rt
     from onnxnn_runtime.session.devices import offered_here
 
-    model = rt.load(file, device="cpu")
-    facts = {
+    model = rt.load(file, device=device or "cpu")
+    facts: Dict[str, Any] = {
         "file": file,
         "size": os.path.getsize(file),
         "opset": model.facts.opset.get("", 0),
@@ -95,7 +112,19 @@ def _model(file: str) -> Tuple[Dict[str, Any], Optional[ModelCard]]:
         "runs_on": _runs_on(model.facts.opset.get("", 0), model.facts.ir_version),
         "devices": offered_here(),
     }
+    if device is not None:
+        facts.update(device=model.device, operators=model.operators)
     return facts, model.card
+
+
+def _operators_text(device: str, operators: Dict[str, int]) -> str:
+    from onnxnn_runtime.session.devices import is_processor, operators_text
+
+    if operators:
+        return str(operators_text(device, operators))
+    if device.startswith("openvino") or is_processor(device):
+        return gettext("all run on {device}", device=device)
+    return gettext("this ONNX Runtime does not say where they run: 1.24 and newer do")
 
 
 def _runs_on(opset: int, ir_version: int) -> Dict[str, Any]:

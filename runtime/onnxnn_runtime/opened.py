@@ -39,6 +39,16 @@ class Opened:
         return self._engine.device
 
     @property
+    def operators(self) -> dict[str, int]:
+        """How many operators each device runs, such as {"cuda": 118, "cpu": 4}.
+
+        Some run on the processor, because the device lacks them or they only compute sizes. {} on the
+        processor, with OpenVINO, which runs all on its device or refuses the model, and with ONNX Runtime
+        before 1.24, which does not say.
+        """
+        return dict(self._engine.operators)
+
+    @property
     def fingerprint(self) -> str:
         """The SHA-256 of the graph and its weights, 64 hexadecimal digits; the card does not count.
 

@@ -101,6 +101,17 @@ def test_info_as_json_holds_the_card(onnxnn, exported):
     assert found["size"] == os.path.getsize(str(exported / "mlp.onnx"))
 
 
+def test_info_says_where_the_operators_run(onnxnn, exported, tmp_path):
+    done = onnxnn("info", exported / "mlp.onnx", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert "operators   all run on cpu" in done.stdout
+    found = json.loads(onnxnn("info", exported / "mlp.onnx", "--device", "cpu", "--json").stdout)
+    assert (found["device"], found["operators"]) == ("cpu", {})
+    assert "device='nope': expected 'auto'" in the_error(
+        onnxnn("info", exported / "mlp.onnx", "--device", "nope")
+    )
+
+
 def test_info_of_a_file_in_the_home_folder(onnxnn, exported):
     home = {"HOME": str(exported), "USERPROFILE": str(exported)}
     assert onnxnn("info", "~/cnn.onnx", **home).stdout == onnxnn("info", exported / "cnn.onnx").stdout

@@ -111,6 +111,7 @@ class Candidate:
             measurements=tuple(
                 self._measured(number, counted, peaks) for number in range(len(self.settings))
             ),
+            operators={key[0]: found.operators for key, found in self._models.items() if found.operators},
         )
 
     def _with(self, setting: Setting) -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Mapping, Sequence
 
 from onnxnn_runtime.api.calls import checked_class
@@ -80,6 +80,8 @@ class FileBenchmark:
         inputs: The shape of each input of the graph as it was timed alone, without states.
         multiply_adds: Of one unit; None where they cannot be counted.
         measurements: One for each setting.
+        operators: How many operators run on which device, by the device that was asked for, such as
+            {"cuda": {"cuda": 118, "cpu": 4}}, where ONNX Runtime says it: see `Model.operators`.
     """
 
     file: str
@@ -91,6 +93,7 @@ class FileBenchmark:
     inputs: Mapping[str, Sequence[int]]
     multiply_adds: int | None
     measurements: tuple[Measurement, ...]
+    operators: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def fastest(self) -> Measurement | None:

@@ -9,6 +9,7 @@ from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.columns import aligned
 from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import printable
+from onnxnn_runtime.session.devices import operators_text
 
 if TYPE_CHECKING:
     from .report import BenchmarkReport, FileBenchmark, Measurement, Setting
@@ -73,6 +74,8 @@ def _of_file(report: BenchmarkReport, found: FileBenchmark) -> Iterator[str]:
     for each in found.measurements:
         if each.problem:
             yield gettext("{setting}: {problem}", setting=_words(each.setting), problem=each.problem)
+    for device, operators in found.operators.items():
+        yield operators_text(device, operators)
     yield from _best(report, found)
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Sequence
 
 from onnxnn_runtime.errors import DeviceError
-from onnxnn_runtime.messages.catalogue import Message, coded
+from onnxnn_runtime.messages.catalogue import Message, coded, gettext
 from onnxnn_runtime.messages.shorten import printable, shortened
 
-from .providers import CPU, CUDA, Provider, ep_devices, onnxruntime, runtime_version
+from .providers import CPU, CUDA, Provider, ep_devices, onnxruntime, runtime_version, short_name
 
 if TYPE_CHECKING:
     from .session import Session, Share
@@ -24,8 +24,6 @@ TARGETS = ("cpu", "gpu", "npu")
 
 PRECISIONS = ("bf16", "f16")
 """Types in which OpenVINO computes where float32 is not asked for, as in "openvino:bf16"."""
-
-_SUFFIX = "ExecutionProvider"
 
 _NEVER = (CPU, "AzureExecutionProvider")
 """Providers that are not named: the processor is, and Azure's calls a server and runs no operator here."""
@@ -121,10 +119,10 @@ def offered_here() -> list[str]:
     Whether a GPU or another device starts is known when a model is opened.
     """
     offered = [*onnxruntime().get_available_providers(), *(each.ep_name for each in ep_devices())]
-    known = {each.provider: name for name, each in NAMED.items()}
-    names = [known.get(each, each.replace(_SUFFIX, "").lower()) for each in offered if each not in _NEVER]
-    # ONNX Runtime's own provider of that name is called by its whole name: "openvino" is the engine.
-    names = ["OpenVINO" + _SUFFIX if name == OPENVINO else name for name in names]
+    # ONNX Runtime's own OpenVINO is called by its whole name: "openvino" is the engine.
+    names = [
+        each if short_name(each) == OPENVINO else short_name(each) for each in offered if each not in _NEVER
+    ]
     if importlib.util.find_spec(OPENVINO) is not None:
         names.append(OPENVINO)
     return list(dict.fromkeys(("cpu", *names)))
@@ -138,6 +136,31 @@ def is_processor(device: str) -> bool:
     """
     name, *more = device.split(":")
     return device in ("cpu", "xnnpack") or (name == OPENVINO and not {"gpu", "npu"} & set(more))
+
+
+def operators_text(device: str, operators: Mapping[str, int]) -> str:
+    """Return where the operators of a model run, as people read it.
+
+    Args:
+        device: Where the model runs: "cuda:0".
+        operators: As `Model.operators` has them, not empty.
+    """
+    own = short_name(device.partition(":")[0])
+    total = sum(operators.values())
+    others = [
+        gettext("{count} on {device}", count=count, device=name)
+        for name, count in operators.items()
+        if name != own
+    ]
+    if not others:
+        return gettext("all {total} operators run on {device}", total=total, device=device)
+    return gettext(
+        "{count} of {total} operators run on {device}, {others}",
+        count=operators.get(own, 0),
+        total=total,
+        device=device,
+        others=", ".join(others),
+    )
 
 
 def _chosen() -> Placement:
@@ -194,7 +217,7 @@ def _on_provider(device: str, name: str, number: str) -> Placement:
 def _called(name: str, providers: Sequence[str]) -> str:
     """Return the provider that a name means: its own, or in small letters without "ExecutionProvider"."""
     for each in providers:
-        if name in (each, each.replace(_SUFFIX, "").lower()):
+        if name in (each, short_name(each)):
             return each
     return ""
 

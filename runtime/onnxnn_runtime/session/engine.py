@@ -117,6 +117,11 @@ class Engine:
         """Where the model really runs."""
         return self._session.device
 
+    @property
+    def operators(self) -> Mapping[str, int]:
+        """How many operators each device runs; {} where that is not known."""
+        return self._session.operators
+
     def _begin(self) -> Session:
         """Return the first session."""
         created = self._create(Share(self._width, self._runs, self._low_memory))

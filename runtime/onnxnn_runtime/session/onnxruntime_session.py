@@ -18,7 +18,7 @@ from onnxnn_runtime.messages.shorten import printable, shortened
 from .feeds import DTYPES
 from .forks import outlive
 from .io_binding import BoundRuns, can_bind
-from .providers import CPU, CUDA, first_line, onnxruntime
+from .providers import CPU, CUDA, first_line, onnxruntime, short_name
 from .session import Share, TimeLimitError
 
 if TYPE_CHECKING:
@@ -58,15 +58,19 @@ class OnnxRuntimeSession:
     Args:
         session: Of ONNX Runtime.
         device: Where it really runs.
+        operators: How many operators each provider runs, as `operators_on` says.
         bound: Runs it with places on the device that are used again; None where that is not possible.
     """
 
     engine = "ONNX Runtime"
     takes_optional = True
 
-    def __init__(self, session: RawSession, device: str, bound: BoundRuns | None = None) -> None:
+    def __init__(
+        self, session: RawSession, device: str, operators: Mapping[str, int], bound: BoundRuns | None = None
+    ) -> None:
         self.session = session
         self.device = device
+        self.operators: Mapping[str, int] = {short_name(name): count for name, count in operators.items()}
         self._run: Callable[..., Any] = session.run if bound is None else bound.run
 
     def described(self) -> tuple[Described, Described, Described]:
@@ -128,7 +132,8 @@ def open_session(data: bytes, placement: Placement, share: Share) -> OnnxRuntime
     bound = None
     if kind == "cuda" and can_bind(module, session):
         bound = BoundRuns(module, session, kind, int(number))
-    return OnnxRuntimeSession(session, device, bound)
+    operators = {} if device == "cpu" else operators_on(session)
+    return OnnxRuntimeSession(session, device, operators or {}, bound)
 
 
 def operators_on(session: RawSession) -> dict[str, int] | None:
@@ -157,7 +162,7 @@ def _options(module: ModuleType, placement: Placement, share: Share) -> Any:
     options.log_severity_level = 4  # what fails becomes an error of ours, which says it
     # Not the format that it would take for its own by four bytes, which no check has read.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    if placement.explicit and _name(placement.providers[0]) != CPU:
+    if _name(placement.providers[0]) != CPU:
         options.add_session_config_entry(_SAYS_WHERE, "1")  # older ones keep what they do not know, unread
     # DirectML takes no plan of the memory: https://onnxruntime.ai/docs/execution-providers/DirectML-ExecutionProvider.html
     if share.low_memory or _name(placement.providers[0]) == "DmlExecutionProvider":

@@ -78,6 +78,7 @@ class OpenVINOSession:
         self.compiled = compiled
         self.device = device
         self._interface = interface
+        self.operators: Mapping[str, int] = {}
         self._free: list[Any] = []
         self._ports = {name: port for port in compiled.outputs for name in port.get_names()}
         self._inputs = {name for port in compiled.inputs for name in port.get_names()}

@@ -17,6 +17,14 @@ CPU = "CPUExecutionProvider"
 """ONNX Runtime's names of the providers that every computer of ours may have."""
 
 
+_SUFFIX = "ExecutionProvider"
+
+
+def short_name(provider: str) -> str:
+    """Return what `load` calls a provider: "cpu" for "CPUExecutionProvider"."""
+    return provider.replace(_SUFFIX, "").lower()
+
+
 def onnxruntime() -> Any:
     """Return the module `onnxruntime`, imported without its telemetry where nobody asked for it.
 

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
             engine: What computes, as messages call it: "ONNX Runtime" or "OpenVINO".
             device: Where it really runs, as `load` takes it: "cpu", "cuda:0", "openvino", ...
             takes_optional: Whether inputs that have a default can be fed.
+            operators: How many operators each device runs, by its name without a number; {} where the engine
+                does not say, and where no other than the processor was asked for.
         """
 
         engine: str
         device: str
         takes_optional: bool
+        operators: Mapping[str, int]
 
         def described(self) -> tuple[Described, Described, Described]:
             """Return the graph's inputs, its outputs, and the inputs that have a default.

@@ -41,6 +41,12 @@ def quickly(files, **options):
     return rt.benchmark(files, **{"seconds": 0.005, "threads": 1, "devices": "cpu", **options})
 
 
+def test_where_the_operators_run_is_kept(quick, golden, monkeypatch):
+    monkeypatch.setattr(rt.Model, "operators", property(lambda model: {"cuda": 3, "cpu": 1}))
+    (found,) = quickly(golden / "models" / "table.onnx", batch_sizes=[1]).files
+    assert found.operators == {"cpu": {"cuda": 3, "cpu": 1}}
+
+
 @pytest.mark.parametrize("name", UNITS)
 def test_every_kind_of_file(quick, golden, name):
     path = golden / "models" / (name + ".onnx")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from onnxnn_runtime.benchmarking.report import BenchmarkReport, FileBenchmark, Measurement, Setting
@@ -163,6 +164,14 @@ def test_files_are_compared_with_the_first():
     fast = of_file(measured(A, 0.003, 420.0), file="pets-int8.onnx")
     text = str(report_of(of_file(*USUAL), fast))
     assert "pets-int8.onnx: 2.00 x as fast for one as pets.onnx, 2.00 x as many in a second" in text
+
+
+def test_operators_that_the_device_lacks_are_shown():
+    found = replace(of_file(*USUAL), operators={"cuda": {"cuda": 118, "cpu": 4}})
+    assert "118 of 122 operators run on cuda, 4 on cpu" in str(report_of(found)).splitlines()
+    (facts,) = report_of(found).to_dict()["files"]
+    assert facts["operators"] == {"cuda": {"cuda": 118, "cpu": 4}}
+    assert "operators run on" not in str(report_of(of_file(*USUAL)))
 
 
 def test_what_cannot_be_counted_is_a_dash():

@@ -8,7 +8,14 @@ import onnxruntime
 import pytest
 from onnxnn_runtime import DeviceError, load
 from onnxnn_runtime.session import devices
-from onnxnn_runtime.session.devices import NAMED, create_session, is_processor, offered_here, place
+from onnxnn_runtime.session.devices import (
+    NAMED,
+    create_session,
+    is_processor,
+    offered_here,
+    operators_text,
+    place,
+)
 from onnxnn_runtime.session.session import Share
 
 CPU = "CPUExecutionProvider"
@@ -172,6 +179,26 @@ def test_a_real_provider_that_runs_no_operator_is_refused(golden):
         pytest.skip("needs an ONNX Runtime that says which provider runs what, and Azure's provider")
     with pytest.raises(DeviceError, match="device='azure': takes none of the operators"):
         load(golden / "models" / "table.onnx", device="azure")
+
+
+@pytest.mark.parametrize("device", ["cuda", "auto"])
+def test_operators_that_run_on_the_processor_are_counted(offers, device):
+    runs = {"CUDAExecutionProvider": 118, CPU: 4}
+    offers("CUDAExecutionProvider", starts=("CUDAExecutionProvider", CPU), runs=runs)
+    session = create_session(b"", place(device), Share(0))
+    assert session.operators == {"cuda": 118, "cpu": 4}
+    assert operators_text(session.device, session.operators) == "118 of 122 operators run on cuda:0, 4 on cpu"
+    assert FakeSession.given.get_session_config_entry("session.record_ep_graph_assignment_info") == "1"
+
+
+def test_all_operators_on_a_device_are_all():
+    assert operators_text("tensorrt:1", {"tensorrt": 7}) == "all 7 operators run on tensorrt:1"
+    found = operators_text("AcmeExecutionProvider", {"acme": 7, "cuda": 1, "cpu": 2})
+    assert found == "7 of 10 operators run on AcmeExecutionProvider, 1 on cuda, 2 on cpu"
+
+
+def test_the_processor_counts_none(open_model):
+    assert open_model("table", device="cpu").operators == {}
 
 
 def test_a_plug_in_provider_is_found_by_its_name(offers, monkeypatch):
