@@ -224,6 +224,11 @@ class _ReadAgain:
     part: torch.Tensor
     is_training: bool
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those of the images."""
+        return tuple(self.source.found.files[number] for number in self.part.tolist())
+
     def __call__(self, change: Callable[[Plan], Plan]) -> Batches:
         source = replace(self.source, planned=change(self.source.planned), keep=True)
         return source.batches(self.part, self.is_training)

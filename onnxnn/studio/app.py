@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import quote
 
 from onnxnn_runtime.errors import InputError, OnnxnnError
 from onnxnn_runtime.files.access import PathLike
+from onnxnn_runtime.messages.catalogue import CHINESE, language
 from onnxnn_runtime.server import api
 from onnxnn_runtime.server.app import create_app, serve_file
 from onnxnn_runtime.server.asked import Asked, read
@@ -33,12 +35,23 @@ from .exports import exported
 from .photos import as_jpeg
 from .project import Project
 from .recipe_text import MOST_EPOCHS, PACKAGE, chosen_network
+from .reporting import report_page
 from .training import LEAST_IMAGES, Training
 
 __all__ = ["OWN", "Studio", "studio_app"]
 
 OWN = Path(__file__).with_name("static")
 """The folder of the page's own files; the others are those of `onnxnn serve`."""
+
+
+_REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
+)
+"""What browsers may load for a report: nothing, since it holds all that it shows."""
+
+_MOST_REPORTS = 4
+"""Reports that are kept in memory, the newest ones."""
 
 
 class Studio:
@@ -55,6 +68,7 @@ class Studio:
         self._training = Training(project, self._serve_model)
         self._state: ServerState | None = None
         self._network = chosen_network()
+        self._reports: dict[str, bytes] = {}
 
     def routes(self, state: ServerState) -> Sequence[Route]:
         """Return the routes of the page."""
@@ -66,6 +80,7 @@ class Studio:
             "/studio/images/remove": self._remove_images,
             "/studio/train": self._train,
             "/studio/stop": self._stop,
+            "/studio/report": self._report,
         }
         gets = {
             "/": self._page,
@@ -103,6 +118,8 @@ class Studio:
         name = request.path_params["name"]
         if name == "texts.json":
             return page_response(_texts(), "application/json")
+        if name in self._reports:
+            return page_response(self._reports[name], "text/html", _REPORT_POLICY)
         return static_file(name, (OWN, STATIC))
 
     async def _facts(self, request: Request) -> Response:
@@ -214,6 +231,17 @@ class Studio:
             "X-Content-Type-Options": "nosniff",
         }
         return Response(content, media_type=media_type, headers=headers)
+
+    async def _report(self, request: Request) -> Response:
+        """Answer with the address of a report, which nobody guesses: browsers send no token with it."""
+        await self._asked(request)
+        lang = "zh" if language() == CHINESE else "en"
+        page = await in_thread(None, partial(report_page, self._project, lang))
+        name = f"report-{secrets.token_urlsafe(16)}.html"
+        while len(self._reports) >= _MOST_REPORTS:
+            del self._reports[next(iter(self._reports))]
+        self._reports[name] = page.encode("utf-8")
+        return as_json({"address": f"/static/{name}"})
 
     async def _asked(self, request: Request, *known: str) -> Asked:
         asked = await read(request, request.app.state.onnxnn.settings)

@@ -5,17 +5,21 @@ It runs a recipe as `onnxnn train` does, and says on standard output how far it 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from onnxnn_runtime.errors import OnnxnnError
+from onnxnn_runtime.files.access import write_atomically
 
 from onnxnn.recipe import read_recipe
 from onnxnn.training.callbacks import Callback
 
+from .project import Project
 from .protocol import STOP, send
 
 if TYPE_CHECKING:
@@ -30,13 +34,15 @@ class Reporter(Callback):
 
     Args:
         file: Where to say it.
+        held_back: Where the names of the images go that are held back, for a report.
 
     Attributes:
         stop: Set it to end the training after the epoch.
     """
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: IO[str], held_back: Path) -> None:
         self.stop = False
+        self._held_back = held_back
         self._file = file
         self._next = 0.0
         self._steps = 0
@@ -57,6 +63,10 @@ class Reporter(Callback):
         send(self._file, "epoch", row=dict(trainer.history[-1]))
 
     def on_end(self, trainer: Trainer) -> None:
+        files: tuple[Path, ...] = getattr(getattr(trainer.validation, "reread", None), "files", ())
+        names = [f"{each.parent.name}/{each.name}" for each in files]
+        text = json.dumps(names, ensure_ascii=False, indent=0)
+        write_atomically(self._held_back, lambda file: file.write(text.encode("utf-8")))
         send(self._file, "export")
 
 
@@ -64,7 +74,7 @@ def main(recipe: str) -> int:
     """Run a recipe; return the exit code."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as file:
         os.dup2(2, 1)  # whatever else is printed goes where nobody takes it for a message
-        reporter = Reporter(file)
+        reporter = Reporter(file, Project(Path(recipe).parent).held_back)
         threading.Thread(target=_listen, args=(reporter,), daemon=True).start()
         try:
             send(file, "load")

@@ -71,6 +71,7 @@ class Project:
         self.recipe = folder / "recipe.yaml"
         self.checkpoints = folder / "checkpoints"
         self.history = self.checkpoints / "basenn.csv"
+        self.held_back = self.checkpoints / "held-back.json"
         self.model = folder / "model.onnx"
         self.page = folder / "page.html"
         self.script = folder / "model.py"

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from onnxnn import nn
 from onnxnn.recipe import read_recipe
 from onnxnn.studio import recipe_text
 from onnxnn.studio.child import Reporter
@@ -36,14 +37,15 @@ def test_the_recipe_is_read(monkeypatch, tmp_path, weights):
     assert recipe.export_options == {"preprocess": "graph", "script": True}
 
 
-def test_a_training_says_how_far_it_is_and_stops_when_it_is_asked_to():
+def test_a_training_says_how_far_it_is_and_stops_when_it_is_asked_to(tmp_path):
     file = io.StringIO()
-    reporter = Reporter(file)
+    reporter = Reporter(file, tmp_path / "held-back.json")
     trainer = SimpleNamespace(
         settings=SimpleNamespace(epochs=4),
         steps_per_epoch=2,
         history=[{"epoch": 1, "loss": float("nan"), "acc": 0.5}],
         stop=False,
+        validation=SimpleNamespace(reread=SimpleNamespace(files=(tmp_path / "猫" / "1.jpg",))),
     )
     reporter.on_start(trainer)
     reporter.on_step(trainer)
@@ -59,6 +61,19 @@ def test_a_training_says_how_far_it_is_and_stops_when_it_is_asked_to():
         {"event": "epoch", "row": {"epoch": 1, "loss": None, "acc": 0.5}},
         {"event": "export"},
     ]
+    assert json.loads((tmp_path / "held-back.json").read_text("utf-8")) == ["猫/1.jpg"]
+    trainer.validation = None
+    reporter.on_end(trainer)
+    assert json.loads((tmp_path / "held-back.json").read_text("utf-8")) == []
+
+
+def test_loaded_images_know_their_files(class_folders):
+    model = nn("cls", verbose=0)
+    train, held_back = model.load_img_data(class_folders, train_val_ratio=0.75)
+    files = held_back.reread.files
+    assert len(files) == len(held_back.samples) == 4
+    assert {each.parent.name for each in files} == {"bright", "dark"}
+    assert not set(files) & set(train.reread.files)
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,14 @@ def tried(page, label):
     page.get_by_role("button", name=re.compile("Camera off|关闭摄像头")).click()
 
 
+def reported(page, said):
+    """Make a report and read it where the page shows it."""
+    page.locator("#look-start").click()
+    frame = page.frame_locator("#report iframe")
+    frame.locator("table, svg").first.wait_for(timeout=60_000)
+    assert said in frame.locator("body").inner_text()
+
+
 def same_again(folder, tmp_path):
     """Train the recipe of a copy of the project; return both histories."""
     shutil.copytree(folder, tmp_path / "copy")
@@ -164,6 +172,8 @@ def test_from_the_camera_to_files_that_run(cameras, server, tmp_path):
         assert "Done" in cup.inner_text("#phase")
         tried(cup, "cup")
         tried(person, "人")
+        reported(cup, "accuracy")
+        reported(person, "准确率")
         model = saved(cup, "onnx", tmp_path)
         board = saved(cup, "zip", tmp_path)
         page = saved(cup, "html", tmp_path) if has_ort() else None

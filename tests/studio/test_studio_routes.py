@@ -21,6 +21,7 @@ POSTS = {
     "/studio/images/remove": {"class": "cat", "images": []},
     "/studio/train": {"epochs": 3},
     "/studio/stop": {},
+    "/studio/report": {},
 }
 GETS = ("/studio/project", "/studio/image?class=cat&name=a.jpg", "/studio/export/onnx", "/metrics")
 

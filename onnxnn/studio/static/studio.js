@@ -4,6 +4,7 @@ import { get, hasToken, setToken } from './api.js';
 import { byId, currentLanguage, element, fill, loadTexts, setLanguage, text } from './dom.js';
 import { forgetClasses, showClasses, watchNewClass } from './collect.js';
 import { hasCamera } from './camera.js';
+import { showLooking, watchReport } from './look.js';
 import { showExports } from './take.js';
 import { showTraining, watchTraining } from './train.js';
 import { showTrying } from './try.js';
@@ -59,6 +60,7 @@ function show() {
   showClasses(facts, page);
   showTraining(facts);
   showTrying(facts, page);
+  showLooking(facts);
   showExports(facts, page);
 }
 
@@ -117,6 +119,7 @@ async function main() {
   for (const name of ['dragover', 'drop']) window.addEventListener(name, (event) => event.preventDefault());
   watchNewClass(page);
   watchTraining(page);
+  watchReport(page);
   refresh();
 }
 

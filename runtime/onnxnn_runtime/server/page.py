@@ -81,9 +81,16 @@ def static_file(name: str, folders: Sequence[Path] = (STATIC,)) -> Response:
     raise HTTPException(404)
 
 
-def page_response(content: bytes, media_type: str) -> Response:
-    """Return a part of a page, with the headers that say what browsers may do with it."""
-    return Response(content, media_type=media_type, headers=_HEADERS)
+def page_response(content: bytes, media_type: str, policy: str = POLICY) -> Response:
+    """Return a part of a page, with the headers that say what browsers may do with it.
+
+    Args:
+        content: The file.
+        media_type: Its type.
+        policy: What it may load.
+    """
+    headers = {**_HEADERS, "Content-Security-Policy": policy}
+    return Response(content, media_type=media_type, headers=headers)
 
 
 async def _models(request: Request) -> Response:
