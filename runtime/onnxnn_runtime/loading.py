@@ -78,6 +78,15 @@ def load_for_many(path: str, device: str, runs: int) -> Model:
     return _open(Opening(path, device, None, 1, None, None, runs=runs), path)
 
 
+def opener_like(model: Model) -> Callable[[bytes], Model]:
+    """Return what opens a file's bytes as a model was opened: device, threads and memory.
+
+    It does not keep the model, so that its memory is free before the other one is opened.
+    """
+    _, (opening,) = model.__reduce__()
+    return lambda content: _open(replace(opening, path=content, card=None, draft=None), content)
+
+
 def _open(opening: Opening, path: str | os.PathLike[str] | bytes) -> Model:
     """Open a model; messages call it by `path`."""
     from .session.devices import place

@@ -72,3 +72,10 @@ def give_back_freed_memory() -> None:
         return
     with contextlib.suppress(OSError, AttributeError):  # another C library, such as musl
         ctypes.CDLL(None).mallopt(_TRIM_THRESHOLD, _KEPT)
+
+
+def trim_memory() -> None:
+    """Give back the freed memory that lies between blocks that are used, as glibc's malloc alone can."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library, such as musl
+            ctypes.CDLL(None).malloc_trim(0)

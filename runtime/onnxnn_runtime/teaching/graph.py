@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterator, Mapping
 
-import numpy as np
-
 from onnxnn_runtime.session.graph_fields import Node, read_node, read_type
 from onnxnn_runtime.session.protobuf import fields_of, message_of, text_of
 from onnxnn_runtime.session.protobuf_writing import Pieces, field, message
+
+from .head import Head
 
 OUTPUT, VECTOR = "output", "embedding"
 """The graph's outputs: probabilities, and the feature vector."""
@@ -118,16 +118,16 @@ def encoder_of(content: bytes, vector: str) -> Encoder:
     )
 
 
-def with_head(encoder: Encoder, weight: np.ndarray, bias: np.ndarray, metadata: Mapping[str, str]) -> bytes:
-    """Return a file whose outputs are probabilities, softmax(weight x + bias), and the feature vector.
+def with_head(encoder: Encoder, head: Head, metadata: Mapping[str, str]) -> bytes:
+    """Return a file whose outputs are probabilities, softmax(weight (x - mean) + bias), and the
+    feature vector.
 
     Args:
         encoder: What makes the vector.
-        weight: float32 (classes, D).
-        bias: float32 (classes,).
+        head: Classifies it.
         metadata: Keys and texts that it gets, in place of its own with these keys.
     """
-    graph = [*encoder.graph, *_head(encoder, weight, bias)]
+    graph = [*encoder.graph, *_head(encoder, head)]
     parts: Pieces = []
     for number, value in fields_of(memoryview(encoder.content)):
         if number == 7:
@@ -139,7 +139,7 @@ def with_head(encoder: Encoder, weight: np.ndarray, bias: np.ndarray, metadata: 
     return b"".join(parts)
 
 
-def _head(encoder: Encoder, weight: np.ndarray, bias: np.ndarray) -> Pieces:
+def _head(encoder: Encoder, head: Head) -> Pieces:
     """Return the fields of a graph that classify the vector, and its outputs."""
     taken = set(encoder.names)
     pieces: Pieces = []
@@ -151,14 +151,16 @@ def _head(encoder: Encoder, weight: np.ndarray, bias: np.ndarray) -> Pieces:
         flat = _fresh("head_vector", taken)
         pieces += _node("Flatten", (x,), flat, axis=1)
         x = flat
-    names = [_fresh(name, taken) for name in ("head_weight", "head_bias", "head_logits")]
-    pieces += _node("Gemm", (x, *names[:2]), names[2], transB=1)
-    pieces += _node("Softmax", (names[2],), OUTPUT, axis=1)
-    for name, array in zip(names, (weight, bias)):
+    parts = ("mean", "weight", "bias", "centred", "logits")
+    mean, weight, bias, centred, logits = (_fresh(f"head_{part}", taken) for part in parts)
+    pieces += _node("Sub", (x, mean), centred)
+    pieces += _node("Gemm", (centred, weight, bias), logits, transB=1)
+    pieces += _node("Softmax", (logits,), OUTPUT, axis=1)
+    for name, array in ((mean, head.mean), (weight, head.weight), (bias, head.bias)):
         tensor: Pieces = [piece for size in array.shape for piece in field(1, size)]
         tensor += [*field(2, _FLOAT), *field(8, name), *message(9, [array.astype("<f4").tobytes()])]
         pieces += message(5, tensor)
-    shape = [*message(1, [encoder.batch]), *message(1, field(1, len(bias)))]
+    shape = [*message(1, [encoder.batch]), *message(1, field(1, len(head.bias)))]
     output = message(2, message(1, [*field(1, _FLOAT), *message(2, shape)]))
     pieces += message(12, [*field(1, OUTPUT), *output])
     declared = message(2, [encoder.declared]) if encoder.declared else []

@@ -21,9 +21,12 @@ _UNMEASURED = 0.25
 
 @dataclass(frozen=True)
 class Head:
-    """A linear classifier: probabilities are softmax(weight x + bias).
+    """A linear classifier: probabilities are softmax(weight (x - mean) + bias).
+
+    Vectors of an encoder are often nearly alike; what they have in common would cost float32 its last digits.
 
     Args:
+        mean: float32 (D,).
         weight: float32 (classes, D), divided by the temperature.
         bias: float32 (classes,), likewise.
         strength: How strongly it is regularised; 0 of class means.
@@ -33,6 +36,7 @@ class Head:
         accuracies: The same by the index of the class, where it has two images.
     """
 
+    mean: np.ndarray
     weight: np.ndarray
     bias: np.ndarray
     strength: float
@@ -42,7 +46,7 @@ class Head:
 
     def probabilities(self, vectors: np.ndarray) -> np.ndarray:
         """Return the probability of each class, float64 (N, classes), of vectors (N, D)."""
-        rows = np.asarray(vectors, np.float64)
+        rows = np.asarray(vectors, np.float64) - self.mean
         return softmax(np.dot(rows, self.weight.T.astype(np.float64)) + self.bias)
 
 
@@ -67,13 +71,12 @@ def ridge(statistics: Statistics) -> Head:
     strength = _strength(found)
     gains = found.answers / (found.squares + strength)[:, None]
     weight = np.dot(found.directions.T, gains).T
-    bias = found.shares - np.dot(weight, found.mean)
     around = np.dot(statistics.rows - found.mean, found.directions.T)
     leverage = 1 / found.count + (around**2 / (found.squares + strength)).sum(axis=1)
     expected = np.eye(len(statistics.counts))[statistics.labels]
     scores = np.dot(around, gains) + found.shares
     without = expected - (expected - scores) / np.maximum(1 - leverage, 1e-9)[:, None]
-    return _calibrated(statistics, weight, bias, strength, without)
+    return _calibrated(statistics, found.mean, weight, found.shares, strength, without)
 
 
 def _strength(found: Spectrum) -> float:
@@ -101,24 +104,30 @@ def class_means(statistics: Statistics) -> Head:
     """
     statistics.settle()
     counts = np.array(statistics.counts, np.float64)
-    means = statistics.sums / counts[:, None]
-    rows, labels = statistics.rows.astype(np.float64), statistics.labels
+    mean = statistics.sums.sum(axis=0) / counts.sum()
+    means = statistics.sums / counts[:, None] - mean  # around it, as all that follows
+    rows, labels = statistics.rows - mean, statistics.labels
     own, alone = counts[labels], counts[labels] == 1
     scores = 2 * np.dot(rows, means.T) - (means**2).sum(axis=1)
     others = (means[labels] * own[:, None] - rows) / np.maximum(own - 1, 1)[:, None]  # the mean without it
     own_score = 2 * (rows * others).sum(axis=1) - (others**2).sum(axis=1)
     scores[np.arange(len(rows)), labels] = np.where(alone, -np.inf, own_score)
-    return _calibrated(statistics, 2 * means, -(means**2).sum(axis=1), 0.0, scores)
+    return _calibrated(statistics, mean, 2 * means, -(means**2).sum(axis=1), 0.0, scores)
 
 
 def _calibrated(
-    statistics: Statistics, weight: np.ndarray, bias: np.ndarray, strength: float, without: np.ndarray
+    statistics: Statistics,
+    mean: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    strength: float,
+    without: np.ndarray,
 ) -> Head:
     """Return a head whose temperature and accuracy follow from scores without the vector itself.
 
     Args:
         statistics: What it was computed from.
-        weight, bias: Of the scores.
+        mean, weight, bias: Of the scores.
         strength: How strongly it was regularised.
         without: The scores of the vectors that are kept, each without itself.
     """
@@ -133,9 +142,10 @@ def _calibrated(
     accuracy = sum(counts[index] * share for index, share in each.items()) / sum(counts) if each else None
     temperature = _temperature(without[measured], labels[measured])
     if temperature is None:
-        scores = np.dot(statistics.rows, weight.T) + bias
+        scores = np.dot(statistics.rows - mean, weight.T) + bias
         temperature = _UNMEASURED * _margin(scores)
     return Head(
+        mean.astype(np.float32),
         (weight / temperature).astype(np.float32),
         (bias / temperature).astype(np.float32),
         strength,

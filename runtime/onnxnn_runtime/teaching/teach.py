@@ -6,7 +6,7 @@ import hashlib
 import os
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Callable, Mapping, NamedTuple, Union
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from onnxnn_runtime.embedding import vector_output
 from onnxnn_runtime.errors import CardError, ExportError, InputError
 from onnxnn_runtime.inputs.folders import Skipped, describe_skipped, warn_of
 from onnxnn_runtime.inputs.options import ReadOptions
-from onnxnn_runtime.loading import load
+from onnxnn_runtime.loading import load, opener_like
 from onnxnn_runtime.made_up import made_up_inputs
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
@@ -26,6 +26,7 @@ from onnxnn_runtime.messages.suggestions import is_one_of
 from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.model import Model
 from onnxnn_runtime.opening import require_card
+from onnxnn_runtime.session.resources import trim_memory
 from onnxnn_runtime.unknown import MIN_REFERENCES, fit
 
 from . import stored
@@ -65,7 +66,8 @@ def teach(model: Teachable, data: Classes, *, head: str = "ridge", **options: Un
 
     Args:
         model: An image encoder's file, any file of ours with a feature vector (an output `embedding`), or a
-            file that was taught; or one that was opened.
+            file that was taught; or one that was opened. A path is opened with `low_memory=True`, as boards
+            need; a PC learns from thousands of images faster with `rt.load(path)`.
         data: The inputs of each class by its name, as for `Model.embed`; or a folder with a folder for each
             class.
         head: "ridge": regression on the classes, whose regularisation minimises the generalised
@@ -90,32 +92,73 @@ def teach(model: Teachable, data: Classes, *, head: str = "ridge", **options: Un
             head=shortened(head),
             known=", ".join(map(repr, HEADS)),
         )
-    classes = classes_of(data)
-    opened = _opened(model)
-    card = require_card(opened.card, opened.name, "teach")
-    vector = vector_output(card, opened.outputs, opened.name)
-    encoder = encoder_of(opened.content, vector)
-    known = _known(opened, card, encoder)
-    labels = [] if known is None else list(known.labels)
-    _check_count([*labels, *(name for name, _ in classes)])
-    statistics = None if known is None else known.statistics
-    statistics, skipped = _learn(opened, classes, labels, statistics, asked)
-    found = HEADS[head](statistics)
-    _warn_of_single(labels, statistics)
-    content = _written(encoder, card, labels, statistics, found, head)
-    made = load(content, device=opened.device)
-    _verify(opened, vector, made, found)
-    warn_of(skipped)
-    accuracies = {labels[index]: share for index, share in found.accuracies.items()}
-    return TaughtModel(
-        made, content, dict(zip(labels, statistics.counts)), found.accuracy, accuracies, skipped
-    )
+    encoder, learned = _learn(_opened(model), classes_of(data), asked)
+    found = HEADS[head](learned.statistics)
+    _warn_of_single(learned.counts)
+    content = _written(encoder, learned, found, head)
+    del encoder  # its file; a model that was opened here is closed already
+    trim_memory()
+    made = learned.open(content)
+    _verify(learned, made, found)
+    warn_of(learned.skipped)
+    accuracies = {
+        label: found.accuracies[i] for i, label in enumerate(learned.counts) if i in found.accuracies
+    }
+    return TaughtModel(made, content, learned.counts, found.accuracy, accuracies, learned.skipped)
 
 
 def _opened(model: Teachable) -> Model:
     if isinstance(model, TaughtModel):
         return model.model
-    return model if isinstance(model, Model) else load(model)
+    return model if isinstance(model, Model) else load(model, low_memory=True)
+
+
+class _Learned(NamedTuple):
+    """What was learned, and by what the new file is verified.
+
+    Args:
+        card: The encoder's.
+        statistics: Of the vectors.
+        labels: The names of the classes.
+        skipped: What was left out.
+        feeds: Made-up inputs.
+        vectors: The encoder's feature vectors of them.
+        open: Opens a file as the encoder was opened.
+    """
+
+    card: ModelCard
+    statistics: Statistics
+    labels: list[str]
+    skipped: list[Skipped]
+    feeds: Mapping[str, object]
+    vectors: np.ndarray
+    open: Callable[[bytes], Model]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many inputs each class has."""
+        return dict(zip(self.labels, self.statistics.counts))
+
+
+def _learn(
+    opened: Model, classes: list[tuple[str, object]], options: ReadOptions
+) -> tuple[Encoder, _Learned]:
+    """Learn classes; return what makes the feature vectors, too.
+
+    Raises:
+        OnnxnnError: As for `teach`.
+    """
+    card = require_card(opened.card, opened.name, "teach")
+    vector = vector_output(card, opened.outputs, opened.name)
+    feeds = made_up_inputs(opened, 1)
+    vectors = np.asarray(opened.infer(feeds)[vector])
+    encoder = encoder_of(opened.content, vector)
+    known = _known(opened, card, encoder)
+    labels = [] if known is None else list(known.labels)
+    _check_count([*labels, *(name for name, _ in classes)])
+    statistics = None if known is None else known.statistics
+    statistics, skipped = _take_in(opened, classes, labels, statistics, options)
+    return encoder, _Learned(card, statistics, labels, skipped, feeds, vectors, opener_like(opened))
 
 
 def fingerprint_of(encoder: Encoder, card: ModelCard) -> str:
@@ -166,7 +209,7 @@ def _check_count(labels: list[str]) -> None:
         )
 
 
-def _learn(
+def _take_in(
     opened: Model,
     classes: list[tuple[str, object]],
     labels: list[str],
@@ -217,8 +260,8 @@ def _empty(label: str, skipped: list[Skipped]) -> InputError:
     )
 
 
-def _warn_of_single(labels: list[str], statistics: Statistics) -> None:
-    single = [label for label, count in zip(labels, statistics.counts) if count == 1]
+def _warn_of_single(counts: Mapping[str, int]) -> None:
+    single = [label for label, count in counts.items() if count == 1]
     if single:
         warn(
             gettext(
@@ -229,10 +272,9 @@ def _warn_of_single(labels: list[str], statistics: Statistics) -> None:
         )
 
 
-def _written(
-    encoder: Encoder, card: ModelCard, labels: list[str], statistics: Statistics, found: Head, head: str
-) -> bytes:
+def _written(encoder: Encoder, learned: _Learned, found: Head, head: str) -> bytes:
     """Return the new file."""
+    card, statistics, labels = learned.card, learned.statistics, learned.labels
     size = statistics.size
     layers = list(card.network)
     linear = [place for place, entry in enumerate(layers) if entry["layer"] == "linear"]
@@ -260,7 +302,7 @@ def _written(
     )
     taught = stored.Taught(fingerprint_of(encoder, new), labels, statistics)
     metadata = {METADATA_KEY: new.to_json(), stored.METADATA_KEY: stored.to_text(taught)}
-    return with_head(encoder, found.weight, found.bias, metadata)
+    return with_head(encoder, found, metadata)
 
 
 def _unknown(statistics: Statistics) -> UnknownSpec | None:
@@ -270,15 +312,13 @@ def _unknown(statistics: Statistics) -> UnknownSpec | None:
     return fit(statistics.rows, statistics.labels, num_classes=len(statistics.counts))
 
 
-def _verify(opened: Model, vector: str, made: Model, found: Head) -> None:
+def _verify(learned: _Learned, made: Model, found: Head) -> None:
     """Compare the new file with the encoder, bit for bit, and with NumPy.
 
     Raises:
         ExportError: They differ.
     """
-    feeds = made_up_inputs(opened, 2)
-    before = np.asarray(opened.infer(feeds)[vector])
-    after = made.infer(feeds)
+    before, after = learned.vectors, made.infer(learned.feeds)
     expected = found.probabilities(before.reshape(len(before), -1))
     difference = float(np.abs(after["output"] - expected).max())
     if not np.array_equal(before, after[VECTOR]) or not difference <= TOLERANCE:

@@ -8,6 +8,8 @@ import pytest
 from onnxnn_runtime.teaching.head import softmax
 from onnxnn_runtime.teaching.statistics import Statistics
 from PIL import Image
+from support.models import graph, node, tensor, value
+from support.models import model as model_file
 from support.paths import GOLDEN
 
 ENCODERS = ("image_classifier", "image_embedder", "image_in_graph", "image_any_size")
@@ -140,6 +142,13 @@ def test_class_folders_and_what_is_left_out(tmp_path):
     assert [each.name for each in taught.skipped] == [str(tmp_path / "blue" / "broken.png")]
 
 
+def test_what_is_learned_is_opened_as_the_encoder_was():
+    model = rt.load(encoder("image_classifier"), low_memory=True, threads=1)
+    taught = rt.teach(model, data_of("红", "green"))
+    _, (opening,) = taught.model.__reduce__()
+    assert (opening.low_memory, opening.threads, opening.path) == (True, 1, taught.content)
+
+
 def test_a_class_with_one_image_is_learned_and_said():
     data = {**data_of("红", "green"), "blue": photos(COLORS["blue"], 1)}
     with pytest.warns(UserWarning, match="one image alone of 'blue'"):
@@ -202,6 +211,27 @@ def test_the_order_of_vectors_does_not_count():
         found.append(statistics.spectrum())
     assert np.allclose(found[0].squares, found[1].squares, rtol=1e-9)
     assert np.allclose(np.abs(found[0].answers), np.abs(found[1].answers), atol=1e-6)
+
+
+def test_vectors_that_are_nearly_alike():
+    """Those of an encoder with random weights: float32 would lose what distinguishes them in W x + b."""
+    made = graph(
+        [
+            node("GlobalAveragePool", ["input"], ["pooled"]),
+            node("Flatten", ["pooled"], ["flat"]),
+            node("Mul", ["flat", "scale"], ["small"]),
+            node("Add", ["small", "shift"], ["embedding"]),
+        ],
+        [value("input", ["batch", 3, "height", "width"])],
+        [value("embedding", ["batch", 3])],
+        [tensor("scale", np.float32(0.001)), tensor("shift", np.array([3, 4, 5], np.float32))],
+    )
+    spec = rt.InputSpec("image", ("batch", 3, "height", "width"), rt.Preprocess("RGB", (("resize", 8, 8),)))
+    card = rt.ModelCard("embed", (), spec, rt.OutputSpec("embedding", ("batch", 3)))
+    data = data_of("红", "green", "blue")
+    taught = rt.teach(model_file(made, card), data)
+    assert taught.accuracy == 1.0
+    assert {found.label for found in taught.predict(data["green"])} == {"green"}
 
 
 def test_leave_one_out_is_what_leaving_one_out_gives(monkeypatch):
