@@ -1,13 +1,13 @@
 """The graph of an encoder with another head: nodes of the old one go, those of the new one are appended.
 
 Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3. Whatever is not of the
-head stays as it is, byte for byte: operator versions, the version of the file format, weights and functions.
+head stays as it is: operator versions, the version of the file format, weights and functions.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterator, Mapping
+from typing import Iterator, Mapping, Sequence
 
 from onnxnn_runtime.session.graph_fields import Node, read_node, read_type
 from onnxnn_runtime.session.protobuf import fields_of, message_of, text_of
@@ -84,23 +84,21 @@ def encoder_of(content: bytes, vector: str) -> Encoder:
         for number, value in fields_of(_graph_of(content))
         if isinstance(value, memoryview)
     ]
-    kept, needed = _needed([value for number, value in fields if number == 1], vector)
+    nodes = [value for number, value in fields if number == 1]
+    order, needed = _needed([read_node(node) for node in nodes], vector)
     constants = {_name(value, 8) for number, value in fields if number == 5}
     dropped = constants - needed
     names = _renamed_names(vector, needed | {_name(value, 1) for number, value in fields if number == 11})
     graph: Pieces = []
+    for place in order:
+        graph += message(1, _renamed(nodes[place], "node", names))
     declared = memoryview(b"")
-    nodes = iter(kept)
     for number, value in fields:
-        if number == 12:
-            if _name(value, 1) == vector:
-                declared = value
-            continue
-        if number == 1:
-            if not next(nodes):
-                continue
-        elif (
-            (number == 5 and _name(value, 8) in dropped)
+        if number == 12 and _name(value, 1) == vector:
+            declared = value
+        if (
+            number in (1, 12)
+            or (number == 5 and _name(value, 8) in dropped)
             or (number == 11 and _name(value, 1) in dropped)
             or (number in (13, 14) and _name(value, 1) not in needed)
         ):
@@ -183,16 +181,33 @@ def _graph_of(content: bytes) -> memoryview:
     return memoryview(b"")
 
 
-def _needed(nodes: list[memoryview], vector: str) -> tuple[list[bool], set[str]]:
-    """Return which nodes the vector needs, and all names of values in them; nodes stand in their order."""
-    needed, kept = {vector}, [False] * len(nodes)
-    for index in range(len(nodes) - 1, -1, -1):
-        node = read_node(nodes[index])
-        if needed.intersection(node.outputs):
-            kept[index] = True
-            needed.update(node.outputs)
-            needed.update(_used(node))
-    return kept, needed - {""}
+def _needed(nodes: Sequence[Node], vector: str) -> tuple[list[int], set[str]]:
+    """Return the nodes that the vector needs, in an order in which they run, and all names of values in them.
+
+    Files that were quantised have nodes after others that use them; those of other files keep their order.
+    """
+    maker = {name: place for place, node in enumerate(nodes) for name in node.outputs if name}
+    makers = [[maker[name] for name in _used(node) if name in maker] for node in nodes]
+    kept: set[int] = set()
+    waiting = [maker[vector]] if vector in maker else []
+    while waiting:
+        place = waiting.pop()
+        if place not in kept:
+            kept.add(place)
+            waiting += makers[place]
+    order: dict[int, None] = {}
+    begun: set[int] = set()
+    for first in sorted(kept):
+        waiting = [first]
+        while waiting:  # no recursion: a chain may be longer than Python's stack
+            place = waiting[-1]
+            before = [] if place in begun else [each for each in makers[place] if each not in order]
+            begun.add(place)
+            waiting += before
+            if not before:
+                order.setdefault(waiting.pop())
+    names = {name for place in kept for name in (*nodes[place].outputs, *_used(nodes[place]))}
+    return list(order), (names | {vector}) - {""}
 
 
 def _used(node: Node) -> Iterator[str]:

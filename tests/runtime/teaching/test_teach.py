@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
@@ -261,3 +263,26 @@ def test_leave_one_out_is_what_leaving_one_out_gives(monkeypatch):
         assert whole.accuracy == pytest.approx(np.mean(right))
         assert 0.3 < whole.accuracy < 1
         monkeypatch.undo()
+
+
+@pytest.mark.slow
+def test_ten_thousand_images_take_no_more_memory(monkeypatch):
+    monkeypatch.setattr("onnxnn_runtime.teaching.statistics._KEPT", 3 * 200)
+    random = np.random.RandomState(0)
+
+    def camera(color, count):
+        for _ in range(count):
+            yield np.clip(np.array(color) + random.randint(-60, 60, (6, 5, 3)), 0, 255).astype(np.uint8)
+
+    peaks = []
+    for count in (250, 5000):
+        tracemalloc.start()
+        taught = rt.teach(
+            encoder("image_classifier"), {label: camera(COLORS[label], count) for label in ("红", "blue")}
+        )
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert taught.counts == {"红": 5000, "blue": 5000}
+    assert taught.accuracy > 0.95
+    assert len(taught.content) < 20_000
+    assert peaks[1] < peaks[0] + 2**20
