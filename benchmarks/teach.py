@@ -111,7 +111,7 @@ def torch_accuracy(encoder: Path, photos: Path, held_out: Path) -> float:
     inputs, labels = torch.from_numpy((x - mean) / deviation), torch.from_numpy(y)
     for _ in range(quick_or(5, 300)):
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(head(inputs), labels).backward()
+        torch.nn.functional.cross_entropy(head(inputs), labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     with torch.no_grad():
         found = head(torch.from_numpy((new - mean) / deviation)).argmax(1).numpy()
@@ -146,6 +146,8 @@ def main() -> None:
             files = sorted(held_out.glob("*/*.jpg"))
             named = model.predict(list(map(str, files)))
             right = np.mean([one.label == path.parent.name for one, path in zip(named, files, strict=True)])
+            if model.card is None:
+                raise SystemExit("the file has no card")
             print(
                 f"{head}: accuracy {right:.3f}, leave-one-out "
                 f"{model.card.training['leave_one_out_accuracy']:.3f}; {embedding:.2f} s for embedding and "
