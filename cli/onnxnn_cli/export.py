@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Dict, Optional
+from typing import Dict, List, Optional, Tuple
 
 import typer
 
@@ -113,7 +113,13 @@ def _sizes(text: str) -> Dict[str, int]:
             gettext("expected sizes by name with commas between them, such as height=96,width=96."),
             param_hint="'--sizes'",
         )
-    return {name: int(size) for name, size in re.findall(entry, text)}
+    found: List[Tuple[str, str]] = re.findall(entry, text)
+    sizes = {name: int(size) for name, size in found}
+    if len(sizes) < len(found):
+        raise typer.BadParameter(
+            gettext("expected each axis once, such as height=96,width=96."), param_hint="'--sizes'"
+        )
+    return sizes
 
 
 @takes(Exporting)

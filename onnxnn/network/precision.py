@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.errors import DataError, ExportError
@@ -102,12 +103,8 @@ def samples_for(
     """
     if calibration is not None:
         return Given(calibration)
-    is_measured = ModelKind(card).does in _MEASURED
-    is_enough = data is not None and data.train.num_samples >= MIN_SAMPLES
-    if data is not None and (options.precision == "int8" or (is_measured and is_enough)):
-        held = data.validation if data.validation is not None and data.validation.num_samples > 1 else None
-        x, y = arrays_of(data.train, card, in_graph)
-        return Given(x, y) if held is None else Given(x, y, *arrays_of(held, card, in_graph))
+    if data is not None and (options.precision == "int8" or _is_measured(data, card)):
+        return _held(data, card, in_graph)
     if options.precision == "int8":
         raise DataError.coded(
             "E-DATA-12",
@@ -116,3 +113,22 @@ def samples_for(
             "or .npz file, or arrays.",
         )
     return Given()
+
+
+def _is_measured(data: Data, card: ModelCard) -> bool:
+    """Return whether training data measures float16, which else is compared on made-up inputs."""
+    held = 0 if data.validation is None else data.validation.num_samples
+    return ModelKind(card).does in _MEASURED and data.train.num_samples + held >= MIN_SAMPLES
+
+
+def _held(data: Data, card: ModelCard, in_graph: bool) -> Given:
+    """Return the training data, and the validation data that measures; both together where one is small."""
+    x, y = arrays_of(data.train, card, in_graph)
+    if data.validation is None or not data.validation.num_samples:
+        return Given(x, y)
+    held_x, held_y = arrays_of(data.validation, card, in_graph)
+    if min(len(x), len(held_x)) >= MIN_SAMPLES // 2:
+        return Given(x, y, held_x, held_y)
+    if x.shape[1:] != held_x.shape[1:]:
+        return Given(x, y)
+    return Given(np.concatenate([x, held_x]), None if y is None or held_y is None else [*y, *held_y])

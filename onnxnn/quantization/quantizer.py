@@ -203,9 +203,9 @@ def make_smaller(source: FloatFile, given: Given, options: QuantizeOptions) -> M
             "images, a .csv, .npy or .npz file, or arrays.",
             name=source.name,
         )
-    samples = read_samples(given.data, source.reading, given.labels)
-    held = given.held_out
-    held_out = None if held is None else read_samples(held, source.reading, given.held_out_labels)
+    held, reading = given.held_out, source.reading
+    samples = read_samples(given.data, reading, given.labels, is_half=held is not None)
+    held_out = None if held is None else read_samples(held, reading, given.held_out_labels, is_half=True)
     return quantized_model(source, measure, samples, options, held_out)
 
 

@@ -121,7 +121,7 @@ def test_export_with_sizes(onnxnn, exported, tmp_path, preprocess):
 
 
 @pytest.mark.parametrize(
-    "sizes", ["", "40", "height", "height=a", "height=40;width=50", "height=40,,width=3"]
+    "sizes", ["", "40", "height", "height=a", "height=40;width=50", "height=40,,width=3", "batch=2,batch=3"]
 )
 def test_sizes_that_are_none_are_refused(onnxnn, exported, tmp_path, sizes):
     done = onnxnn("export", exported / "cnn_checkpoint" / "basenn.pth", "-o", "a.onnx", "--sizes", sizes)

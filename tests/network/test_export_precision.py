@@ -227,6 +227,39 @@ def test_classes_of_tokens_are_compared_with_the_labels(tmp_path):
         assert report.quantization.facts.measure == "accuracy"
 
 
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+@pytest.mark.parametrize(
+    ("num", "ratio", "measured"),
+    [
+        (100, 0.9, {"int8": 10, "fp16": 10}),
+        (100, 0.95, {"int8": 50, "fp16": 100}),
+        (30, 0.9, {"int8": 15, "fp16": 30}),
+        (24, 0.5, {"int8": 12, "fp16": 12}),
+    ],
+)
+def test_few_samples_for_validation_measure_with_those_for_training(
+    tmp_path, num, ratio, measured, precision
+):
+    """Ten are enough to measure; fewer go together with the training data, half of which calibrates."""
+    images = np.random.default_rng(0).integers(0, 256, (num, SIZE, SIZE)).astype(np.uint8)
+    network = nn("cls", verbose=0)
+    network.load_dataset(images, np.arange(num) % 2, train_val_ratio=ratio)
+    layers(network, outputs=2)
+    facts = network.export(tmp_path / "a.onnx", precision=precision, max_drop=100).quantization.facts
+    assert (facts.measure, facts.samples) == ("accuracy", measured[precision])
+
+
+def test_too_few_samples_for_integers(tmp_path):
+    network = nn("cls", verbose=0)
+    images = np.zeros((19, SIZE, SIZE), np.uint8)
+    network.load_dataset(images, np.arange(19) % 10, train_val_ratio=0.6)
+    layers(network)
+    with pytest.raises(DataError, match="20 or more together, got 19"):
+        network.export(tmp_path / "a.onnx", precision="int8")
+    facts = network.export(tmp_path / "a.onnx", precision="fp16").quantization.facts
+    assert facts.settings["inputs"] == "made up"
+
+
 def test_values_are_compared_with_the_targets(tmp_path):
     x = np.random.default_rng(0).normal(size=(100, 3)).astype(np.float32)
     network = nn("reg", verbose=0)

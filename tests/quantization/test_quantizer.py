@@ -129,6 +129,18 @@ def test_too_few_samples(classifier, held_out, tmp_path):
         quantize(classifier, held_out.images[:19], tmp_path / "a.onnx")
 
 
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_ten_held_out_samples_are_enough(classifier, held_out, tmp_path, precision):
+    options = {"precision": precision, "max_drop": 100}
+    given = held_out.images
+    report = quantize(classifier, given[:10], tmp_path / "a.onnx", held_out=given[30:40], **options)
+    assert report.facts.samples == 10
+    for first, second in ((9, 30), (30, 9)):
+        with pytest.raises(DataError, match="expected 10 or more samples that calibrate, and as many held"):
+            quantize(classifier, given[:first], tmp_path / "b.onnx", held_out=given[:second], **options)
+    assert os.listdir(tmp_path) == ["a.onnx"]
+
+
 def test_samples_of_the_wrong_kind(classifier, tmp_path):
     (tmp_path / "rows.csv").write_text("a,b\n" + "1,2\n" * 30, encoding="utf-8")
     with pytest.raises((InputError, DataError)):
