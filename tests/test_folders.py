@@ -73,6 +73,7 @@ FOLDERS = {
             "opened",
             "embedding",
             "report",
+            "importance",
             "streaming",
             "model",
             "made_up",

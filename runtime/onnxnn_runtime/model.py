@@ -13,6 +13,7 @@ from .api.options import takes, takes_by_name, takes_late
 from .arrays.numbers import check_integer
 from .card.card import ModelCard
 from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
+from .importance import feature_importance
 from .inputs.folders import warn_of
 from .inputs.options import ReadOptions, StreamOptions
 from .inputs.whole import by_name, check_target, check_values, only_input
@@ -354,6 +355,8 @@ class Model(Opened):
 
         asked = Asked(data, labels, train, strangers, lang, ReadOptions(**options))
         return report_on(self._engine, self.name, self._require_card("report"), self.kind, asked)
+
+    feature_importance = feature_importance
 
     @takes_by_name(StreamOptions)
     def stream(self, frames: Iterable[object], **options: Unpack[Streaming]) -> Iterator[FrameResult]:

@@ -225,3 +225,9 @@ def test_wrong_options_of_the_first_layer(options, message):
         make("impute", {"mean": 0, "std": 1, **options}).resolve(Shape.vector(2))
     with pytest.raises(LayerError, match="expected rows of a table"):
         make("impute", {"mean": 0, "std": 1}).resolve(Shape.image(1, 2, 2))
+
+
+def test_the_importance_of_its_columns(trained, table):
+    found = trained.feature_importance(str(table), repeats=2)
+    assert set(found.mean) == {"size", "town", "built", "garden"}
+    assert found.score == "r2"
