@@ -32,13 +32,14 @@ PAGE = Path(__file__).parent.parent / "docs" / "options.md"
 CALLS = {
     "Making a network": (onnxnn.Network, "Network.add", "Network.unfreeze"),
     "Loading data": ("load_img_data", "load_tab_data", "load_npz_data", "load_dataset"),
-    "Training": ("train", "evaluate", "set_seed", "plot_history"),
-    "Using a network": ("inference", "print_result", "report", "generate", "extract_feature",
-                        "visual_feature", "visual_filters", "load_weights"),
+    "Training": ("train", "evaluate", "cross_validate", "set_seed", "plot_history"),
+    "Using a network": ("inference", "print_result", "report", "feature_importance", "generate",
+                        "extract_feature", "visual_feature", "visual_filters", "load_weights"),
     "Diffusion models": ("sample", "interpolate", "noisy", "show"),
     "Files": ("save", "load", "convert", "export", onnxnn.pth_info),
     "Running a file with onnxnn_runtime": (
-        rt.load, rt.Model.predict, rt.Model.report, rt.Model.infer, rt.Model.embed, rt.Model.embed_named,
+        rt.load, rt.Model.predict, rt.Model.report, rt.Model.feature_importance, rt.Model.infer,
+        rt.Model.embed, rt.Model.embed_named,
         rt.Model.embed_stream, rt.Model.stream, rt.Model.generate, rt.Model.decoder, rt.Model.sample,
         rt.Model.interpolate, rt.get_similarity, rt.benchmark, rt.Preprocess,
     ),

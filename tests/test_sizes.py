@@ -28,6 +28,7 @@ LISTED = {
         f"onnxnn/network/loading.py {name}"
         for name in ("load_dataset", "load_img_data", "load_npz_data", "load_tab_data")
     },
+    "TrainSettings": {"onnxnn/network/cross_validation.py cross_validate"},
     "ReadOptions": {
         "runtime/onnxnn_runtime/bulk/embedder.py __init__",
         "runtime/onnxnn_runtime/bulk/run.py embed_files",
@@ -38,6 +39,7 @@ LISTED = {
 The only option of `AddedOptions` is a common word.
 `names`, `labels` and `read` of `infer` are of another kind than those of `AddOptions`, with the same names.
 Scripts for BaseNN give the options of `LoadOptions` by place, in an order that each loader has of its own.
+Cross-validation takes those options of `train` that have a meaning for networks that nobody keeps.
 `Embedder` has no progress to report, and the files of `embed_files` have no order of channels.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from onnxnn_runtime.api.calls import checked_class
 
-from . import adding, diffusion, files, inspection, loading, reporting, training, unfreezing
+from . import adding, cross_validation, diffusion, files, inspection, loading, reporting, training, unfreezing
 from . import inference as running
 from .advice import ATTRIBUTES, OPTIONS
 from .attributes import VALUES
@@ -53,6 +53,7 @@ class Network(NetworkCore):
     set_seed = training.set_seed
     train = training.train
     evaluate = training.evaluate
+    cross_validate = cross_validation.cross_validate
     plot_history = training.plot_history
 
     save = files.save
@@ -65,6 +66,7 @@ class Network(NetworkCore):
     generate = running.generate
     print_result = running.print_result
     report = reporting.report
+    feature_importance = reporting.feature_importance
 
     noisy = diffusion.noisy
     sample = diffusion.sample

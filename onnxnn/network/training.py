@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from onnxnn.training.ending import loss_of
 from onnxnn.training.history import History
 from onnxnn.training.losses import official_name
 from onnxnn.training.machine import machine_for
+from onnxnn.training.random_state import seed_all
 from onnxnn.training.settings import TrainSettings
 from onnxnn.training.trainer import Trainer
 
@@ -332,21 +332,26 @@ def set_seed(self: NetworkCore, seed: int) -> None:
     Raises:
         TrainingError: It is none.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise TrainingError(
-            coded(
-                "E-TRAIN-03",
-                "set_seed({seed}): expected an integer from 0 to {highest}.",
-                seed=shortened(seed),
-                highest=2**32 - 1,
-            )
-        )
-    seed = int(seed)
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+    check_seed("set_seed", seed)
+    seed_all(int(seed))
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+
+
+def check_seed(call: str, seed: object) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        TrainingError: It is none.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise TrainingError.coded(
+            "E-TRAIN-03",
+            "{call}({seed}): expected an integer from 0 to {highest} as the seed. Use 0.",
+            call=call,
+            seed=shortened(seed),
+            highest=2**32 - 1,
+        )
 
 
 @written_once

@@ -24,6 +24,13 @@ def random_state() -> RandomState:
     }
 
 
+def seed_all(seed: int) -> None:
+    """Begin every random generator that training draws from with a seed from 0 to 2³² - 1."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
 def set_random_state(state: RandomState) -> None:
     """Put every random generator back to where `random_state` found it."""
     torch.set_rng_state(state["torch"])
