@@ -32,6 +32,8 @@ KNOWN = {
     # Volumes have no pooling over everything.
     ("OpenCV, fixed", "global_avgpool"),
     ("OpenCV, fixed", "global_maxpool"),
+    # There is no IsNaN.
+    ("OpenCV, fixed", "impute"),
     # There is no RNN, and no GRU without a first state.
     ("OpenCV, fixed", "rnn"),
     ("OpenCV, fixed", "gru"),
