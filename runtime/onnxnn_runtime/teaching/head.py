@@ -7,10 +7,7 @@ from typing import Mapping
 
 import numpy as np
 
-from .statistics import Spectrum, Statistics
-
-_STRENGTHS = np.logspace(-7, 1, 33)
-"""Regularisation that is tried, relative to the largest squared singular value."""
+from .statistics import Statistics
 
 _TEMPERATURES = np.logspace(-2, 1, 121)
 """Temperatures that are tried, relative to the mean distance between best and second score."""
@@ -67,33 +64,16 @@ def ridge(statistics: Statistics) -> Head:
     Args:
         statistics: Of two classes or more.
     """
-    found = statistics.spectrum()
-    strength = _strength(found)
-    gains = found.answers / (found.squares + strength)[:, None]
-    weight = np.dot(found.directions.T, gains).T
-    around = np.dot(statistics.rows - found.mean, found.directions.T)
-    leverage = 1 / found.count + (around**2 / (found.squares + strength)).sum(axis=1)
-    expected = np.eye(len(statistics.counts))[statistics.labels]
-    scores = np.dot(around, gains) + found.shares
+    found = statistics.regression()
+    shares = np.array(statistics.counts, np.float64) / statistics.count
+    strength = found.strength()
+    weight = found.weight(strength)
+    around = statistics.rows - statistics.mean
+    scores = np.dot(around, weight.T) + shares
+    leverage = 1 / statistics.count + found.leverage(around, strength)
+    expected = np.eye(len(shares))[statistics.labels]
     without = expected - (expected - scores) / np.maximum(1 - leverage, 1e-9)[:, None]
-    return _calibrated(statistics, found.mean, weight, found.shares, strength, without)
-
-
-def _strength(found: Spectrum) -> float:
-    """Return the regularisation with the smallest generalised cross-validation."""
-    if not len(found.squares):
-        return 1.0
-    total = found.count * float((found.shares * (1 - found.shares)).sum())  # ‖Y‖² around its mean
-    power = (found.answers**2).sum(axis=1) / found.squares  # of Y in each direction of U
-    outside = max(total - float(power.sum()), 0.0)
-    best, chosen = np.inf, 1.0
-    for strength in _STRENGTHS * found.squares[0]:
-        left = strength / (found.squares + strength)
-        freedom = found.count - 1 - float((1 - left).sum())
-        value = (outside + float((left**2 * power).sum())) / max(freedom, 1e-12) ** 2
-        if value < best:
-            best, chosen = value, float(strength)
-    return chosen
+    return _calibrated(statistics, weight, shares, strength, without)
 
 
 def class_means(statistics: Statistics) -> Head:
@@ -104,30 +84,24 @@ def class_means(statistics: Statistics) -> Head:
     """
     statistics.settle()
     counts = np.array(statistics.counts, np.float64)
-    mean = statistics.sums.sum(axis=0) / counts.sum()
-    means = statistics.sums / counts[:, None] - mean  # around it, as all that follows
-    rows, labels = statistics.rows - mean, statistics.labels
+    means = statistics.sums / counts[:, None] - statistics.mean  # around the mean, as all that follows
+    rows, labels = statistics.rows - statistics.mean, statistics.labels
     own, alone = counts[labels], counts[labels] == 1
     scores = 2 * np.dot(rows, means.T) - (means**2).sum(axis=1)
     others = (means[labels] * own[:, None] - rows) / np.maximum(own - 1, 1)[:, None]  # the mean without it
     own_score = 2 * (rows * others).sum(axis=1) - (others**2).sum(axis=1)
     scores[np.arange(len(rows)), labels] = np.where(alone, -np.inf, own_score)
-    return _calibrated(statistics, mean, 2 * means, -(means**2).sum(axis=1), 0.0, scores)
+    return _calibrated(statistics, 2 * means, -(means**2).sum(axis=1), 0.0, scores)
 
 
 def _calibrated(
-    statistics: Statistics,
-    mean: np.ndarray,
-    weight: np.ndarray,
-    bias: np.ndarray,
-    strength: float,
-    without: np.ndarray,
+    statistics: Statistics, weight: np.ndarray, bias: np.ndarray, strength: float, without: np.ndarray
 ) -> Head:
     """Return a head whose temperature and accuracy follow from scores without the vector itself.
 
     Args:
         statistics: What it was computed from.
-        mean, weight, bias: Of the scores.
+        weight, bias: Of the scores of vectors around their mean.
         strength: How strongly it was regularised.
         without: The scores of the vectors that are kept, each without itself.
     """
@@ -142,10 +116,10 @@ def _calibrated(
     accuracy = sum(counts[index] * share for index, share in each.items()) / sum(counts) if each else None
     temperature = _temperature(without[measured], labels[measured])
     if temperature is None:
-        scores = np.dot(statistics.rows - mean, weight.T) + bias
+        scores = np.dot(statistics.rows - statistics.mean, weight.T) + bias
         temperature = _UNMEASURED * _margin(scores)
     return Head(
-        mean.astype(np.float32),
+        statistics.mean.astype(np.float32),
         (weight / temperature).astype(np.float32),
         (bias / temperature).astype(np.float32),
         strength,

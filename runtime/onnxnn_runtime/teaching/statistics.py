@@ -1,51 +1,30 @@
 """What must be known of feature vectors so that a head can be computed again when others come.
 
-Of few vectors all are kept. Of more, the factor R of X = QR is: RᵀR = XᵀX, with which least squares come out
-the same (Golub, Van Loan: Matrix Computations, 5.3), whatever the number of vectors; and a sample of them, on
-which leave-one-out and the threshold of unknown inputs are measured.
+Of few vectors all are kept. Of more, their second moments XᵀX, from which least squares come out the same
+whatever the number of vectors, and a sample of them, on which leave-one-out and unknown inputs are measured.
 """
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 
 import numpy as np
 
 from onnxnn_runtime.errors import InputError
 
+from .regression import FromMoments, FromVectors, Regression
+
 SMALL_SIZE = 2048
-"""The longest vectors of which any number can be learned from: R has that many rows and columns."""
+"""The longest vectors of which any number can be learned from: their moments are a square of that side."""
 
 _KEPT, _KEPT_OF_LONG = 2**20, 2**23
 """Numbers in the vectors that are kept: of those up to SMALL_SIZE, and of longer ones."""
 
+_SAMPLED = 2**18
+"""Numbers in those of them that are kept beside the moments, as a sample."""
+
 _AT_ONCE = 128
 """Vectors that are taken in together."""
-
-_ZERO = 1e-11
-"""Squared singular values, relative to the largest, below which a direction holds rounding errors alone."""
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """The singular values and directions of vectors around their mean, X - 1 meanᵀ = U diag(s) Vᵀ.
-
-    Args:
-        count: How many vectors there are, n.
-        mean: float64 (D,).
-        squares: s², float64 (r,), above 0.
-        directions: Vᵀ, float64 (r, D).
-        answers: Vᵀ Xᵀ Y with one-hot labels Y around their mean, float64 (r, classes).
-        shares: The share of each class, float64 (classes,): the mean of Y.
-    """
-
-    count: int
-    mean: np.ndarray
-    squares: np.ndarray
-    directions: np.ndarray
-    answers: np.ndarray
-    shares: np.ndarray
 
 
 class Statistics:
@@ -59,9 +38,9 @@ class Statistics:
     Attributes:
         counts: How many vectors each class has.
         sums: Their sums, float64 (classes, D).
-        rows: The vectors that are kept, float32 (N, D); all of them where `factor` is None.
+        rows: The vectors that are kept, float32 (N, D); all of them where `moments` is None.
         labels: Their class indices, int64 (N,).
-        factor: R, float64 (up to D, D); None as long as all vectors are kept.
+        moments: XᵀX, float64 (D, D); None as long as all vectors are kept.
     """
 
     def __init__(self, size: int) -> None:
@@ -70,7 +49,7 @@ class Statistics:
         self.sums = np.zeros((0, size))
         self.rows = np.zeros((0, size), np.float32)
         self.labels = np.zeros(0, np.int64)
-        self.factor: np.ndarray | None = None
+        self.moments: np.ndarray | None = None
         self._waiting: list[np.ndarray] = []
         self._waiting_labels: list[int] = []
 
@@ -113,7 +92,7 @@ class Statistics:
         self._waiting, self._waiting_labels = [], []
         self.rows = np.concatenate([self.rows, news])
         self.labels = np.concatenate([self.labels, labels])
-        if self.factor is None and len(self.rows) <= self.most_rows:
+        if self.moments is None and len(self.rows) <= self.most_rows:
             return
         if self.size > SMALL_SIZE:
             raise InputError.coded(
@@ -125,34 +104,48 @@ class Statistics:
                 size=self.size,
                 small=SMALL_SIZE,
             )
-        whole = self.rows if self.factor is None else np.concatenate([self.factor, news])
-        factor: np.ndarray = np.linalg.qr(whole.astype(np.float64, copy=False), mode="r")  # type: ignore[assignment]
-        self.factor = factor
-        kept = sample_of(self.rows, self.labels, self.most_rows)
+        if self.moments is None:
+            self.moments, news = np.zeros((self.size, self.size)), self.rows
+        _add_moments(self.moments, news)
+        most = max(min(_SAMPLED // self.size, self.most_rows), len(self.counts))
+        kept = sample_of(self.rows, self.labels, most)
         self.rows, self.labels = self.rows[kept], self.labels[kept]
 
-    def spectrum(self) -> Spectrum:
-        """Return what heads are computed from.
+    @property
+    def count(self) -> int:
+        """How many vectors there are."""
+        return sum(self.counts)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean of all vectors, float64 (D,)."""
+        mean: np.ndarray = self.sums.sum(axis=0) / self.count
+        return mean
+
+    def regression(self) -> Regression:
+        """Return what weights are computed from.
 
         Raises:
             InputError: As for `add`.
         """
         self.settle()
-        count = sum(self.counts)
-        shares = np.array(self.counts, np.float64) / count
-        mean = self.sums.sum(axis=0) / count
-        if self.factor is None:
-            _, singular, directions = np.linalg.svd(self.rows - mean, full_matrices=False)
-            squares = singular**2
-        else:
-            moments = np.dot(self.factor.T, self.factor)
-            moments -= count * np.outer(mean, mean)
-            squares, vectors = np.linalg.eigh(moments)
-            squares, directions = squares[::-1], vectors.T[::-1]
-        kept = squares > max(float(squares[:1].sum()), 0) * _ZERO
-        squares, directions = squares[kept], directions[kept]
-        moved = self.sums - count * np.outer(shares, mean)  # Xᵀ Y around both means, a row for each class
-        return Spectrum(count, mean, squares, directions, np.dot(directions, moved.T), shares)
+        counts, mean = np.array(self.counts, np.float64), self.mean
+        answers = (self.sums - counts[:, None] * mean).T
+        total = float((counts * (1 - counts / self.count)).sum())
+        if self.moments is None:
+            return FromVectors(self.rows - mean, answers, total)
+        around = self.moments.copy()
+        for place in range(self.size):  # row by row: the whole product would take as much memory again
+            around[place] -= self.count * mean[place] * mean
+        return FromMoments(around, answers, total, self.count)
+
+
+def _add_moments(moments: np.ndarray, rows: np.ndarray) -> None:
+    """Add rowsᵀ rows, a part at a time, which takes little memory."""
+    for start in range(0, len(rows), _AT_ONCE):
+        part = rows[start : start + _AT_ONCE].astype(np.float64)
+        for place in range(0, len(moments), _AT_ONCE):
+            moments[place : place + _AT_ONCE] += np.dot(part[:, place : place + _AT_ONCE].T, part)
 
 
 def sample_of(rows: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:

@@ -96,15 +96,14 @@ def teach(model: Teachable, data: Classes, *, head: str = "ridge", **options: Un
     found = HEADS[head](learned.statistics)
     _warn_of_single(learned.counts)
     content = _written(encoder, learned, found, head)
-    del encoder  # its file; a model that was opened here is closed already
+    counts, checked_by, skipped, reopen = learned.counts, learned.checked_by, learned.skipped, learned.open
+    del encoder, learned  # the file and the moments; a model that was opened here is closed already
     trim_memory()
-    made = learned.open(content)
-    _verify(learned, made, found)
-    warn_of(learned.skipped)
-    accuracies = {
-        label: found.accuracies[i] for i, label in enumerate(learned.counts) if i in found.accuracies
-    }
-    return TaughtModel(made, content, learned.counts, found.accuracy, accuracies, learned.skipped)
+    made = reopen(content)
+    _verify(made, found, *checked_by)
+    warn_of(skipped)
+    accuracies = {label: found.accuracies[i] for i, label in enumerate(counts) if i in found.accuracies}
+    return TaughtModel(made, content, counts, found.accuracy, accuracies, skipped)
 
 
 def _opened(model: Teachable) -> Model:
@@ -121,8 +120,7 @@ class _Learned(NamedTuple):
         statistics: Of the vectors.
         labels: The names of the classes.
         skipped: What was left out.
-        feeds: Made-up inputs.
-        vectors: The encoder's feature vectors of them.
+        checked_by: Made-up inputs, and the encoder's feature vectors of them.
         open: Opens a file as the encoder was opened.
     """
 
@@ -130,8 +128,7 @@ class _Learned(NamedTuple):
     statistics: Statistics
     labels: list[str]
     skipped: list[Skipped]
-    feeds: Mapping[str, object]
-    vectors: np.ndarray
+    checked_by: tuple[Mapping[str, object], np.ndarray]
     open: Callable[[bytes], Model]
 
     @property
@@ -158,7 +155,7 @@ def _learn(
     _check_count([*labels, *(name for name, _ in classes)])
     statistics = None if known is None else known.statistics
     statistics, skipped = _take_in(opened, classes, labels, statistics, options)
-    return encoder, _Learned(card, statistics, labels, skipped, feeds, vectors, opener_like(opened))
+    return encoder, _Learned(card, statistics, labels, skipped, (feeds, vectors), opener_like(opened))
 
 
 def fingerprint_of(encoder: Encoder, card: ModelCard) -> str:
@@ -312,13 +309,19 @@ def _unknown(statistics: Statistics) -> UnknownSpec | None:
     return fit(statistics.rows, statistics.labels, num_classes=len(statistics.counts))
 
 
-def _verify(learned: _Learned, made: Model, found: Head) -> None:
+def _verify(made: Model, found: Head, feeds: Mapping[str, object], before: np.ndarray) -> None:
     """Compare the new file with the encoder, bit for bit, and with NumPy.
+
+    Args:
+        made: The new file.
+        found: Its head.
+        feeds: Made-up inputs.
+        before: The encoder's feature vectors of them.
 
     Raises:
         ExportError: They differ.
     """
-    before, after = learned.vectors, made.infer(learned.feeds)
+    after = made.infer(feeds)
     expected = found.probabilities(before.reshape(len(before), -1))
     difference = float(np.abs(after["output"] - expected).max())
     if not np.array_equal(before, after[VECTOR]) or not difference <= TOLERANCE:

@@ -8,6 +8,7 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.teaching.head import softmax
+from onnxnn_runtime.teaching.regression import FromMoments, FromVectors
 from onnxnn_runtime.teaching.statistics import Statistics
 from PIL import Image
 from support.models import graph, node, tensor, value
@@ -210,9 +211,10 @@ def test_the_order_of_vectors_does_not_count():
             statistics.add_class()
         for index in order:
             statistics.add(int(labels[index]), vectors[index : index + 1])
-        found.append(statistics.spectrum())
-    assert np.allclose(found[0].squares, found[1].squares, rtol=1e-9)
-    assert np.allclose(np.abs(found[0].answers), np.abs(found[1].answers), atol=1e-6)
+        regression = statistics.regression()
+        found.append((regression.strength(), regression.weight(1.0), statistics.count))
+    for first, second in zip(*found):
+        assert np.allclose(first, second, rtol=1e-6, atol=1e-9)
 
 
 def test_vectors_that_are_nearly_alike():
@@ -236,6 +238,25 @@ def test_vectors_that_are_nearly_alike():
     assert {found.label for found in taught.predict(data["green"])} == {"green"}
 
 
+def test_moments_give_what_the_vectors_give():
+    random = np.random.RandomState(2)
+    for count, size in ((40, 12), (12, 20)):
+        x = random.randn(count, size)
+        x -= x.mean(axis=0)
+        y = np.eye(3)[np.arange(count) % 3] - np.bincount(np.arange(count) % 3) / count
+        total, answers = float((y**2).sum()), np.dot(x.T, y)
+        vectors, moments = FromVectors(x, answers, total), FromMoments(np.dot(x.T, x), answers, total, count)
+        for strength in (0.01, 1.0, 100.0):
+            assert np.allclose(vectors.weight(strength), moments.weight(strength))
+            assert np.allclose(vectors.leverage(x, strength), moments.leverage(x, strength))
+            assert vectors.validation(strength) == pytest.approx(moments.validation(strength))
+            inverse = np.linalg.inv(np.dot(x.T, x) + strength * np.eye(size))
+            hat = np.dot(np.dot(x, inverse), x.T) + 1 / count
+            expected = ((y - np.dot(hat, y)) ** 2).sum() / (count - np.trace(hat)) ** 2
+            assert vectors.validation(strength) == pytest.approx(expected)
+        assert moments.validation(moments.strength()) <= 1.001 * vectors.validation(vectors.strength())
+
+
 def test_leave_one_out_is_what_leaving_one_out_gives(monkeypatch):
     from onnxnn_runtime.teaching import head as heads
 
@@ -253,7 +274,7 @@ def test_leave_one_out_is_what_leaving_one_out_gives(monkeypatch):
     everything = np.ones(15, bool)
     for head in ("ridge", "mean"):
         whole = heads.HEADS[head](learned(everything))
-        monkeypatch.setattr(heads, "_strength", lambda _, strength=whole.strength: strength)
+        monkeypatch.setattr(FromVectors, "strength", lambda _, strength=whole.strength: strength)
         right = []
         for left_out in range(15):
             kept = everything.copy()

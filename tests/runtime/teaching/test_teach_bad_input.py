@@ -137,7 +137,7 @@ DAMAGE = {
     "rows": lambda data: json.dumps({**data, "rows": "AAAA"}),
     "NaN": lambda data: json.dumps({**data, "rows": "AADAfw" * 8}),
     "no base64": lambda data: json.dumps({**data, "rows": "ä"}),
-    "a factor": lambda data: json.dumps({**data, "factor_rows": 2, "factor": "AAAAAA==", "sums": ""}),
+    "a factor": lambda data: json.dumps({**data, "factor": "AAAAAA==", "sums": ""}),
 }
 
 
