@@ -116,10 +116,8 @@ def tried(page, label):
     """Turn the camera on until the model says a label."""
     page.get_by_role("button", name=re.compile("^(Camera on|打开摄像头)$")).last.click()
     page.locator("#result .best", has_text=label).wait_for()
-    widths = [
-        float(re.findall(r"width: ([0-9.e-]+)%", each.get_attribute("style"))[0])
-        for each in page.locator("#result .track > div").all()
-    ]
+    bars = page.locator("#result .track > div")
+    widths = bars.evaluate_all("(all) => all.map((each) => parseFloat(each.style.width))")
     assert len(widths) == 2
     assert sum(widths) == pytest.approx(100, abs=0.1)
     page.get_by_role("button", name=re.compile("Camera off|关闭摄像头")).click()
