@@ -18,10 +18,10 @@ from onnxnn_runtime.server import api
 from onnxnn_runtime.server.app import create_app, serve_file
 from onnxnn_runtime.server.asked import Asked, read
 from onnxnn_runtime.server.content import as_json
+from onnxnn_runtime.server.description import described
 from onnxnn_runtime.server.errors import Conflict
 from onnxnn_runtime.server.images import check_image
 from onnxnn_runtime.server.page import STATIC, page_response, static_file
-from onnxnn_runtime.server.served import Served
 from onnxnn_runtime.server.settings import ServerSettings
 from onnxnn_runtime.server.state import ServerState
 from onnxnn_runtime.server.threads import in_thread
@@ -145,7 +145,7 @@ class Studio:
                     "error": progress.error,
                     "is_stopping": progress.is_stopping,
                 },
-                "model": None if served is None else {"name": served.name, "classes": _classes(served)},
+                "model": None if served is None else described(served.name, served.kind, served.state),
                 "is_changed": is_changed,
             }
         )
@@ -280,8 +280,3 @@ def _texts() -> bytes:
         file = "texts.json" if folder is STATIC else "studio-texts.json"
         both.update(json.loads((folder / file).read_text(encoding="utf-8")))
     return json.dumps(both, ensure_ascii=False).encode("utf-8")
-
-
-def _classes(served: Served) -> list[str]:
-    card = served.kind.card
-    return [] if card is None else list(card.classes)

@@ -13,6 +13,9 @@ HEADING = "# Written by onnxnn studio"
 
 MOST_EPOCHS = 500
 
+_ENOUGH = 20
+"""Images from which on a threshold for unknown ones is found: a fifth of them is held back."""
+
 _REST = """
 # before each training: copy this file before you change it. The same training again, with the same figures:
 #
@@ -37,7 +40,7 @@ layers:
 optimizer: Adam
 train: {{lr: 2e-3, epochs: {epochs}, metrics: [acc]}}
 save_fold: checkpoints
-export: {{path: model.onnx, preprocess: graph, script: true}}
+export: {{path: model.onnx, preprocess: graph, script: true{unknown}}}
 """
 
 _SCRATCH = """
@@ -55,7 +58,7 @@ layers:
 optimizer: Adam
 train: {{lr: 1e-3, epochs: {epochs}, metrics: [acc]}}
 save_fold: checkpoints
-export: {{path: model.onnx, preprocess: graph, script: true}}
+export: {{path: model.onnx, preprocess: graph, script: true{unknown}}}
 """
 
 
@@ -86,12 +89,15 @@ def chosen_network() -> NetworkChoice:
     return scratch if installed_weights() is None else encoder
 
 
-def recipe_text(network: NetworkChoice, classes: int, epochs: int) -> str:
+def recipe_text(network: NetworkChoice, classes: int, images: int, epochs: int) -> str:
     """Return the recipe.
 
     Args:
         network: What to train.
         classes: How many classes there are.
+        images: How many images there are; with enough the model can say that it knows none of its classes.
         epochs: How many epochs to train.
     """
-    return HEADING + _REST + network.text.format(classes=classes, epochs=epochs, package=PACKAGE)
+    unknown = ", unknown: true" if images >= _ENOUGH else ""
+    text = network.text.format(classes=classes, epochs=epochs, package=PACKAGE, unknown=unknown)
+    return HEADING + _REST + text

@@ -115,7 +115,8 @@ class Training:
         try:
             classes = await asyncio.get_running_loop().run_in_executor(None, self._project.classes)
             _check_classes(classes)
-            text = recipe_text(network, len(classes), epochs)
+            images = sum(len(each.images) for each in classes)
+            text = recipe_text(network, len(classes), images, epochs)
             write_atomically(self._project.recipe, lambda file: file.write(text.encode("utf-8")))
             self._process = await _started(self._project)
         except BaseException:
@@ -124,9 +125,19 @@ class Training:
         self._following = asyncio.ensure_future(self._follow(self._process, self.progress, language()))
 
     async def stop(self) -> None:
-        """Ask the training, if there is one, to end after its epoch; what it has learned is kept."""
+        """Ask the training, if there is one, to end after its epoch; what it has learned is kept.
+
+        Asked again, it ends at once, and the model stays that of the training before.
+        """
         process = self._process
         if process is None or not self.progress.is_running:
+            return
+        if self.progress.is_stopping:
+            self.progress.error = gettext(
+                "It was stopped at once, so what it had learned is not in the model. Train again."
+            )
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
             return
         self.progress.is_stopping = True
         with contextlib.suppress(OSError):  # it has ended by itself

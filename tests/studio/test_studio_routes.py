@@ -239,7 +239,7 @@ def test_what_is_taken_along(studio, trained, tmp_path):
         add(client, "绿", (0, 200, 0), (0, 210, 0))
         client.post("/studio/train", json={})
         facts = trained(client)
-        assert facts["model"] == {"name": "model", "classes": ["red", "绿"]}
+        assert (facts["model"]["name"], facts["model"]["classes"]) == ("model", ["red", "绿"])
         answer = client.get("/studio/export/onnx")
         assert answer.content == client.project.model.read_bytes()
         expected = "attachment; filename*=UTF-8''%E5%AF%B5%E7%89%A9%201.onnx"

@@ -62,6 +62,18 @@ def test_a_training_is_stopped_by_a_button(filled, trained, playing):
     assert filled.post("/studio/stop", json={}).status_code == 200
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "stopped at once"), ("zh", "立即停止")])
+def test_a_training_that_does_not_stop_is_ended(filled, trained, playing, language, said):
+    playing("say('start', epochs=9); time.sleep(60)")
+    filled.post("/studio/train", json={})
+    trained(filled, "train")
+    for _ in range(2):
+        filled.post("/studio/stop", json={}, headers={"Accept-Language": language})
+    training = trained(filled)["training"]
+    assert training["phase"] == "failed"
+    assert said in training["error"]
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_one_training_runs_at_a_time_and_keeps_its_images(filled, trained, playing, language):
     playing(WAIT)

@@ -30,7 +30,7 @@ export function showTraining(facts) {
   byId('start').disabled = Boolean(lack);
   byId('start').textContent = text(facts.model === null ? 'train_start' : 'train_again');
   byId('stop').hidden = !isRunning || training.phase === 'export';
-  byId('stop').disabled = training.is_stopping;
+  byId('stop').textContent = text(training.is_stopping ? 'train_stop_now' : 'train_stop');
   byId('share').hidden = !isRunning;
   byId('share').firstElementChild.style.width = 100 * training.share + '%';
   const phase = phaseOf(training);

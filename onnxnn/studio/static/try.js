@@ -37,13 +37,16 @@ function showClosed(model, page) {
 }
 
 async function ask(image, model) {
-  const found = await postFiles('/predict', [image], { model: model.name, k: Math.min(MOST, model.classes.length) });
+  const asked = { model: model.name, k: Math.min(MOST, model.classes.length) };
+  if (model.detects_unknown) asked.unknown = true;
+  const found = await postFiles('/predict', [image], asked);
   showBars(found.predictions[0], model);
 }
 
 // Bars stay where they are as long as all classes have one, so that a look is enough to see which grows.
 function showBars(found, model) {
   const top = found.top && found.top.length ? found.top.slice() : [found];
+  const likeliest = top.reduce((most, each) => (each.score > most.score ? each : most));
   if (model.classes.length <= MOST) top.sort((a, b) => model.classes.indexOf(a.label) - model.classes.indexOf(b.label));
   let best = byId('result').querySelector('.best');
   const labels = top.map((each) => each.label).join('/');
@@ -54,10 +57,12 @@ function showBars(found, model) {
     fill(byId('result'), best, element('ul', { class: 'bars' }, ...bars.values()));
     byId('result').dataset.labels = labels;
   }
-  best.textContent = found.label;
+  const isKnown = !(found.distance > 1);
+  best.textContent = isKnown ? found.label : text('stranger');
+  byId('result').classList.toggle('stranger', !isKnown);
   for (const each of top) {
     const line = bars.get(each.label);
-    line.classList.toggle('most', each.label === found.label);
+    line.classList.toggle('most', each === likeliest);
     line.querySelector('.number').textContent = percent(each.score);
     line.querySelector('.track > div').style.width = 100 * each.score + '%';
   }
