@@ -115,8 +115,17 @@ def _array(path: str, count: int) -> Labels | None:
     from onnxnn_runtime.inputs.npz import read_arrays  # here and below: images do without
 
     label = read_arrays(path, ("label",), InputError).get("label")
-    if label is None or not label.ndim or len(label) != count:
+    if label is None or not label.ndim:
         return None
+    if len(label) != count:
+        raise InputError.coded(
+            "E-INPUT-03",
+            "{path}: expected as many labels as samples, {samples}, got {count}. Save it again with "
+            "np.savez(path, data=x, label=y).",
+            path=path,
+            samples=count,
+            count=len(label),
+        )
     return np.asarray(label)
 
 

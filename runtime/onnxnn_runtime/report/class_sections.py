@@ -7,10 +7,11 @@ from typing import Any, Mapping, Sequence
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from onnxnn_runtime.messages.shorten import printable
 
-from .cards import card, cards_of, counted_samples, shown_name
+from .cards import card, cards_of, counted_samples
 from .charts import reliability
-from .html import Html, bar, element, image_element, joined, section, table, tile
-from .shown import LEAST_CERTAIN, WORST, entries, interval, pairs_of
+from .duplicates_section import duplicates_section
+from .html import Html, bar, element, joined, section, table, tile
+from .shown import LEAST_CERTAIN, WORST, entries, interval
 from .stranger_section import strangers_section
 from .style import shade
 
@@ -41,7 +42,7 @@ def class_sections(facts: Facts, images: Images) -> Html:
             _calibration(facts),
             _least_certain(facts, images),
             _wrong_labels(facts, images),
-            _duplicates(facts, images),
+            duplicates_section(facts, images),
             strangers_section(facts, images),
             _sources(facts),
         ]
@@ -251,39 +252,6 @@ def _wrong_labels(facts: Facts, images: Images) -> Html:
         for each in found[:WORST]
     ]
     return section(title, element("p", text), cards_of(cards))
-
-
-def _duplicates(facts: Facts, images: Images) -> Html:
-    found = facts.get("train_duplicates")
-    if not isinstance(found, Mapping):
-        return Html("")
-    title = gettext("Seen in training?")
-    if not found["pairs"]:
-        text = gettext(
-            "None of these samples stands nearly the same among the {count} for training.",
-            count=found["train_samples"],
-        )
-        return section(title, element("p", text))
-    text = ngettext(
-        "{count} sample stands nearly the same among those for training, so that the figures above look "
-        "better than "
-        "they are. Take it out on one side. Left: test, right: training.",
-        "{count} samples stand nearly the same among those for training, so that the figures above look "
-        "better than "
-        "they are. Take them out on one side. Left: test, right: training.",
-        int(str(found["found"])),
-    )
-    cards = [_pair(images, facts, each, found["train"]) for each in pairs_of(facts)]
-    return section(title, element("p", text), element("div", *cards, class_="photos pairs"))
-
-
-def _pair(images: Images, facts: Facts, each: Entry, train: object) -> Html:
-    both = [image_element(images, each["name"]), image_element(images, each["train"])]
-    frames = [element("div", image, class_="frame") if image else Html("") for image in both]
-    names = [shown_name(each["name"], facts["data"]), shown_name(each["train"], train)]
-    captions = [element("div", name, class_="file") for name in names]
-    pair = element("div", *frames, class_="pair") if any(both) else Html("")
-    return element("figure", pair, element("figcaption", element("div", *captions, class_="pair")))
 
 
 def _calibration(facts: Facts) -> Html:

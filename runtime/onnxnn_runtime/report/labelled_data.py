@@ -60,6 +60,12 @@ def labelled_data(data: object, card: ModelCard, labels: object, errors: str) ->
         if isinstance(data, (str, os.PathLike)) and samples:
             read_sample(samples[0], card.input)  # a file that is not there matters more
         raise _without_labels(data, card)
+    if not samples:
+        raise DataError.coded(
+            "E-DATA-12",
+            "{data}: expected at least one sample with its label, got none. Give some hundreds, if you can.",
+            data=_shown(data),
+        )
     if card.output.kind == "values":
         return LabelledData(samples, values_of(given, card), skipped=skipped)
     numbers = numbers_of(given, card)

@@ -80,6 +80,7 @@ def report_on(engine: Engine, name: str, card: ModelCard, kind: ModelKind, asked
     spec = in_channel_order(card.input, asked.options.channel_order)
     making = _Making(Runner(engine, spec, asked.options), card, kind)
     does = _check_reported(name, card, kind)
+    _check_asked(does, card, asked)
     if asked.strangers is not None:
         references_of(card, name, "strangers=")
     skipped: list[Skipped] = []
@@ -93,7 +94,7 @@ def report_on(engine: Engine, name: str, card: ModelCard, kind: ModelKind, asked
         skipped = found.skipped
         facts["unknown_labels"] = dict(found.unknown)
         if does == "regress":
-            facts.update(making.regression(found, output))
+            facts.update(making.regression(found, output, asked.train))
         elif len(card.output.shape) == 3:
             facts.update(making.steps(found, output))
         else:
@@ -135,7 +136,7 @@ class _Making:
 
     def _duplicates(self, test: Side, given: object) -> dict[str, object]:
         skipped: list[Skipped] = []
-        samples: Sequence[Sample] = list(find_samples(given, self.runner.spec, skipped, "skip"))
+        samples: Sequence[Sample] = list(find_samples(given, self.runner.spec, skipped))
         vectors = None
         if test.vectors is not None:
             places, (vectors,) = self.runner.all(samples, [str(self.kind.vector)], skipped)
@@ -159,7 +160,7 @@ class _Making:
     def _strangers(self, test: Side, given: object) -> dict[str, object]:
         references = references_of(self.card, "", "strangers=")
         skipped: list[Skipped] = []
-        samples = list(find_samples(given, self.runner.spec, skipped, "skip"))
+        samples = list(find_samples(given, self.runner.spec, skipped))
         places, (vectors,) = self.runner.all(samples, [str(self.kind.vector)], skipped)
         _check_left(len(places), LabelledData(samples, np.zeros(0), skipped=skipped))
         self.strangers = [samples[place] for place in places.tolist()]
@@ -167,10 +168,19 @@ class _Making:
         names = [sample.name for sample in self.strangers]
         return {"data": _shown(given), **strangers_found(known, references.distances(vectors), names)}
 
-    def regression(self, found: LabelledData, output: str) -> dict[str, object]:
-        places, (values,) = self._run(found, [output])
-        names = [found.samples[place].name for place in places.tolist()]
-        return predicted_values(names, found.labels[places], values, self.card)
+    def regression(self, found: LabelledData, output: str, train: object) -> dict[str, object]:
+        wanted = [output]
+        if train is not None and self.kind.vector is not None:
+            wanted.append(self.kind.vector)
+        places, values = self._run(found, wanted)
+        samples = [found.samples[place] for place in places.tolist()]
+        names = [sample.name for sample in samples]
+        facts = predicted_values(names, found.labels[places], values[0], self.card)
+        facts["train_duplicates"] = None
+        if train is not None:
+            side = Side(samples, values[1] if len(wanted) > 1 else None)
+            facts["train_duplicates"] = self._duplicates(side, train)
+        return facts
 
     def steps(self, found: LabelledData, output: str) -> dict[str, object]:
         names, labels, predicted, width = [], [], [], 0
@@ -234,6 +244,28 @@ def _check_reported(name: str, card: ModelCard, kind: ModelKind) -> str:
         kind=repr(kind_name(card.output.kind)),
         call=kind.call,
     )
+
+
+def _check_asked(does: str, card: ModelCard, asked: Asked) -> None:
+    """Refuse options that say nothing about what a model does.
+
+    Raises:
+        InputError: There are some.
+    """
+    of_steps = does == "classify" and len(card.output.shape) == 3
+    refused = {
+        "labels": asked.labels is not None and does == "generate",
+        "train": asked.train is not None and (does == "generate" or of_steps),
+        "strangers": asked.strangers is not None and (does != "classify" or of_steps),
+    }
+    names = [name for name, is_refused in refused.items() if is_refused]
+    if names:
+        raise InputError.coded(
+            "E-INPUT-06",
+            "report({options}): expected a model that classifies whole samples, for which they are compared; "
+            "got one that does not. Leave them out.",
+            options=", ".join(f"{name}=..." for name in names),
+        )
 
 
 def _shown(data: object) -> str | None:

@@ -9,6 +9,7 @@ from onnxnn_runtime.messages.shorten import printable
 
 from .cards import shown_name
 from .charts import scatter
+from .duplicates_section import duplicates_section
 from .html import Html, element, image_element, joined, section, table, tile
 from .shown import WORST, entries
 
@@ -44,7 +45,7 @@ def value_sections(facts: Mapping[str, object], images: Mapping[str, object]) ->
     parts += [_target(each, len(targets) > 1) for each in targets[:_MOST]]
     if len(targets) > 1:
         parts.append(_table(targets))
-    parts.append(_worst(facts, images))
+    parts += [_worst(facts, images), duplicates_section(facts, images)]
     return joined(parts)
 
 

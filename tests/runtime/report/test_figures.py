@@ -28,7 +28,7 @@ def test_the_figures_of_classes_are_those_of_scikit_learn(seed):
     assert matrix.tolist() == metrics.confusion_matrix(labels, said, labels=range(num)).tolist()
     found = figures.per_class(matrix)
     expected = metrics.precision_recall_fscore_support(labels, said, labels=range(num), zero_division=0)
-    for ours, theirs in zip((found.precision, found.recall, found.f1, found.support), expected, strict=True):
+    for ours, theirs in zip((found.precision, found.recall, found.f1, found.support), expected):
         np.testing.assert_allclose(ours, theirs)
     macro = metrics.precision_recall_fscore_support(labels, said, average="macro", zero_division=0)[:3]
     np.testing.assert_allclose(found.macro(), macro)
@@ -108,8 +108,8 @@ def test_doubted_labels_are_those_of_the_definition(seed):
         if best != labels[i]:
             expected.add((i, int(best)))
     places, likely = doubted(scores, labels)
-    assert set(zip(places.tolist(), likely.tolist(), strict=True)) == expected
-    margins = [scores[i, labels[i]] - scores[i, k] for i, k in zip(places, likely, strict=True)]
+    assert set(zip(places.tolist(), likely.tolist())) == expected
+    margins = [scores[i, labels[i]] - scores[i, k] for i, k in zip(places, likely)]
     assert margins == sorted(margins)
 
 

@@ -117,6 +117,26 @@ def test_strangers(golden, open_model, pets, tmp_path):
         open_model("image_classifier").report(pets, strangers=pets)
 
 
+def test_training_samples_and_strangers_have_to_be_there(open_model, pets, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for train in (tmp_path / "empty", tmp_path / "none", 7):
+        with pytest.raises(rt.InputError):
+            open_model("image_classifier").report(pets, train=train)
+
+
+@pytest.mark.parametrize("option", ["labels", "train", "strangers"])
+def test_options_that_say_nothing_of_texts_are_refused(open_model, option):
+    with pytest.raises(rt.InputError, match=rf"report\({option}=\.\.\.\)"):
+        open_model("text").report(["春江"], **{option: ["春"]})
+
+
+def test_rows_of_values_that_stand_in_training(open_model):
+    rows = np.array([[1, 2], [3, 1]], np.float32)
+    report = open_model("values").report(rows, labels=np.zeros((2, 3)), train=rows[1:])
+    assert [pair["name"] for pair in report["train_duplicates"]["pairs"]] == ["input[1]"]
+    assert "Seen in training?" in report.to_html()
+
+
 def test_a_table_with_its_label_column(open_model, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("length,宽,label\n5,0,a\n0,5,b\n0,5,a\n", encoding="utf-8")
@@ -238,6 +258,7 @@ def broken_models(tmp_path):
     write(tmp_path / "flat" / "a.png", RED)
     write(tmp_path / "others" / "bird" / "a.png", RED)
     (tmp_path / "a.csv").write_text("length,宽\n1,2\n", encoding="utf-8")
+    np.savez(tmp_path / "fewer.npz", data=np.ones((2, 2)), label=np.zeros(1))
     return {
         "empty": ("image_classifier", tmp_path / "empty", None, "expected images in this folder"),
         "flat": ("image_classifier", tmp_path / "flat", None, "subfolder of images for each class"),
@@ -256,6 +277,8 @@ def broken_models(tmp_path):
         "texts": ("values", [[1, 2]], ["a"], "finite numbers"),
         "other count": ("values", [[1, 2]], [[1.0, 2.0]], r"\(samples, 3\), got"),
         "embedder": ("image_embedder", tmp_path / "flat", None, "Use embed"),
+        "none": ("table", np.zeros((0, 2)), [], "at least one sample"),
+        "fewer labels": ("table", tmp_path / "fewer.npz", None, "as many labels as samples, 2, got 1"),
         "no card": ("no_card", tmp_path / "flat", None, "card"),
     }
 
