@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from onnxnn_runtime.api.calls import checked
 from onnxnn_runtime.messages.catalogue import gettext
+from onnxnn_runtime.messages.html import table
 from onnxnn_runtime.messages.shorten import shortened
-from onnxnn_runtime.messages.streams import say
 
-from onnxnn.console.display import PrintedResult
+from onnxnn.console.display import PrintedResult, say_or_show
 
 from . import checkpoint as checkpoints
 
@@ -38,12 +38,12 @@ def pth_info(checkpoint: str | Path) -> dict[str, object]:
     """
     facts = _facts(checkpoints.load(checkpoint))
     line = "=" * (len(str(checkpoint)) + 9)
-    say(gettext("About {checkpoint}:", checkpoint=checkpoint))
-    say(line)
-    for name, value in facts.items():
-        say(f"{name} : {_shortened(value) if name == 'word2idx' else value}")
-    say(line)
-    return PrintedResult(facts)
+    title = gettext("About {checkpoint}:", checkpoint=checkpoint)
+    rows = [(name, _shortened(value) if name == "word2idx" else value) for name, value in facts.items()]
+    lines = [title, line, *(f"{name} : {value}" for name, value in rows), line]
+    html = table(title, (gettext("name"), gettext("value")), rows)
+    say_or_show("\n".join(lines), html)
+    return PrintedResult(facts, html)
 
 
 def _facts(loaded: checkpoints.Checkpoint) -> dict[str, Any]:

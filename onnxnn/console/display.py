@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from onnxnn_runtime.messages.catalogue import ngettext
-from onnxnn_runtime.outputs.notebook import in_notebook, show_inline
+from onnxnn_runtime.messages.notebook import in_notebook
+from onnxnn_runtime.messages.streams import say
+from onnxnn_runtime.outputs.notebook import show_inline
+from typing_extensions import Self
 
 _KINDS = {".png": "Image", ".jpg": "Image", ".jpeg": "Image", ".gif": "Image", ".svg": "SVG"}
 _MOST = 30
@@ -22,6 +25,9 @@ def show_images(*paths: Path) -> None:
     display = importlib.import_module("IPython.display")
     for path in [path for path in paths if path.suffix.lower() in _KINDS][:_MOST]:
         show_inline(getattr(display, _KINDS[path.suffix.lower()])(filename=str(path)))
+
+
+Key = TypeVar("Key", int, str)
 
 
 class Display:
@@ -46,11 +52,40 @@ class Display:
             self._handle.update(content)
 
 
+def say_or_show(text: str, html: str) -> None:
+    """Print a text; a notebook shows HTML in its place.
+
+    Args:
+        text: The text, of some lines.
+        html: The same as HTML.
+    """
+    if in_notebook():
+        display = importlib.import_module("IPython.display")
+        display.display(display.HTML(html))
+    else:
+        say(text)
+
+
 class PrintedText(str):
-    """A text that was printed already, which a notebook's cell does not show a second time."""
+    """A text that was printed already, which a notebook's cell does not show a second time.
+
+    Args:
+        text: The text.
+        html: The same as HTML; "" where there is none.
+    """
+
+    _html: str
+
+    def __new__(cls, text: str, html: str = "") -> Self:
+        found = super().__new__(cls, text)
+        found._html = html
+        return found
 
     def _ipython_display_(self) -> None:
         pass
+
+    def _repr_html_(self) -> str | None:
+        return self._html or None
 
     def __repr__(self) -> str:
         return ngettext(
@@ -59,7 +94,19 @@ class PrintedText(str):
 
 
 class PrintedResult(dict[Any, Any]):
-    """A dict that was printed already, which a notebook's cell does not show a second time."""
+    """A dict that was printed already, which a notebook's cell does not show a second time.
+
+    Args:
+        content: The dict.
+        html: The same as HTML; "" where there is none.
+    """
+
+    def __init__(self, content: Mapping[Key, object], html: str = "") -> None:
+        super().__init__(content)
+        self._html = html
 
     def _ipython_display_(self) -> None:
         pass
+
+    def _repr_html_(self) -> str | None:
+        return self._html or None

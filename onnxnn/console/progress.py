@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, TextIO, TypeVar
 
 from onnxnn_runtime.messages.catalogue import gettext
-from onnxnn_runtime.messages.streams import SafeStream, is_terminal
-from onnxnn_runtime.outputs.notebook import in_notebook
+from onnxnn_runtime.messages.notebook import in_notebook
+from onnxnn_runtime.messages.streams import SafeStream, for_progress, is_terminal
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def progress_bar(total: int, unit: str, stream: SafeStream | TextIO | None = Non
     Args:
         total: How many steps there are.
         unit: What a step is, such as "batch".
-        stream: Where the text goes; None is stderr, whatever it is.
+        stream: Where the text goes; None is stderr, whatever it is, and stdout in a notebook.
     """
     if in_notebook() and importlib.util.find_spec("ipywidgets") is not None:
         from tqdm.notebook import tqdm as widgets
@@ -45,7 +45,7 @@ def progress_bar(total: int, unit: str, stream: SafeStream | TextIO | None = Non
         return widgets(total=total, unit=unit, leave=False)
     from tqdm import tqdm
 
-    return tqdm(total=total, unit=unit, leave=False, file=SafeStream("stderr") if stream is None else stream)
+    return tqdm(total=total, unit=unit, leave=False, file=for_progress() if stream is None else stream)
 
 
 def counted(items: Iterable[T], total: int, wanted: bool) -> Iterator[T]:
@@ -73,7 +73,7 @@ def _advance(bar: Bar | None, number: int, total: int, start: float) -> Bar | No
     if bar is not None:
         bar.update()
     elif time.monotonic() - start > DELAY:
-        bar = progress_bar(total, gettext("image"), SafeStream("stderr"))
+        bar = progress_bar(total, gettext("image"))
         bar.set_description(gettext("loading"))
         bar.update(number + 1)
     return bar

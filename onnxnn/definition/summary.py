@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from onnxnn_runtime.messages import html
 from onnxnn_runtime.messages.catalogue import gettext
 
 from onnxnn.graph.shape import Shape
@@ -58,6 +59,32 @@ def table(definition: Definition, batch: int | None = None) -> str:
         definition: The network.
         batch: Samples in a batch, the first number of each shape; "?" where it is not known.
     """
+    cells = _cells(definition, batch)
+    widths = [max(_width(line[i]) for line in cells) for i in range(4)]
+    lines = [
+        "  ".join(
+            _pad(cell, width, right=i > 1) for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    ]
+    rule = "-" * max(map(_width, lines))
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def html_table(definition: Definition, title: str, batch: int | None = None) -> str:
+    """Return the same table as HTML.
+
+    Args:
+        definition: The network.
+        title: The line above it.
+        batch: As for `table`.
+    """
+    headings, *cells = _cells(definition, batch)
+    return html.table(title, headings, cells, len(cells))
+
+
+def _cells(definition: Definition, batch: int | None) -> list[tuple[str, str, str, str]]:
+    """Return the headings, the rows and the totals."""
     found = rows(definition)
     shape = definition.input_shape
     cells = [(gettext("layer"), gettext("output shape"), gettext("parameters"), gettext("multiply-adds"))]
@@ -72,15 +99,7 @@ def table(definition: Definition, batch: int | None = None) -> str:
     if trainable != parameters:
         total = gettext("total ({trainable:,} trainable)", trainable=trainable)
     cells.append((total, "", _number(parameters), _number(definition.multiply_adds())))
-    widths = [max(_width(line[i]) for line in cells) for i in range(4)]
-    lines = [
-        "  ".join(
-            _pad(cell, width, right=i > 1) for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in cells
-    ]
-    rule = "-" * max(map(_width, lines))
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+    return cells
 
 
 def _number(value: int | None) -> str:

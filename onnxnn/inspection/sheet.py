@@ -12,19 +12,21 @@ from onnxnn_runtime.arrays.conversion import without_gradient
 from onnxnn_runtime.arrays.numbers import plain_number
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.messages.catalogue import ngettext
+from onnxnn_runtime.messages.notebook import in_notebook
 from onnxnn_runtime.messages.shapes import shape_text
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import is_terminal
-from onnxnn_runtime.outputs.notebook import in_notebook
 from PIL import Image
 
 from onnxnn.console.display import show_images
 
+from . import wording
+
 Array = np.ndarray[Any, Any]
 
 
-def arrange(images: object, size: tuple[int, int], every: bool) -> Array:
-    """Return the images of a sheet of `size` (rows, columns), row by row.
+def arrange(images: object, size: tuple[int, int], every: bool) -> tuple[Array, list[str]]:
+    """Return the images of a sheet of `size` (rows, columns), row by row, and what stands below each.
 
     Args:
         images: float (N, C, H, W), or with all steps (N, S + 1, C, H, W), in 0..1.
@@ -32,7 +34,7 @@ def arrange(images: object, size: tuple[int, int], every: bool) -> Array:
         every: Whether a row is one image from noise to the end, in as many steps as there are columns.
 
     Returns:
-        float32 (rows * columns, C, H, W).
+        float32 (rows * columns, C, H, W), and "step 3 of 20" for each where a row is one image, else nothing.
 
     Raises:
         InputError: There are fewer images than that, or no steps to show.
@@ -53,7 +55,7 @@ def arrange(images: object, size: tuple[int, int], every: bool) -> Array:
             size=shortened(size),
         )
     rows, columns = size
-    return _steps_of_each(found, rows, columns) if every else _last_of_each(found, rows, columns)
+    return _steps_of_each(found, rows, columns) if every else (_last_of_each(found, rows, columns), [])
 
 
 def _last_of_each(found: Array, rows: int, columns: int) -> Array:
@@ -70,7 +72,7 @@ def _last_of_each(found: Array, rows: int, columns: int) -> Array:
     return last[: rows * columns]
 
 
-def _steps_of_each(found: Array, rows: int, columns: int) -> Array:
+def _steps_of_each(found: Array, rows: int, columns: int) -> tuple[Array, list[str]]:
     if found.ndim == 4:
         raise InputError.coded(
             "E-INPUT-03",
@@ -86,9 +88,11 @@ def _steps_of_each(found: Array, rows: int, columns: int) -> Array:
             rows=ngettext("{count} row", "{count} rows", len(found)),
             columns=ngettext("{count} column", "{count} columns", found.shape[1]),
         )
-    moments = np.linspace(0, found.shape[1] - 1, columns).round().astype(int) if columns > 1 else [-1]
+    last = found.shape[1] - 1
+    moments = np.linspace(0, last, columns).round().astype(int) if columns > 1 else np.array([last])
     sheet: Array = found[:rows, moments]
-    return sheet.reshape(rows * columns, *found.shape[2:])
+    captions = [wording.gettext("step {step} of {steps}", step=step, steps=last) for step in moments.tolist()]
+    return sheet.reshape(rows * columns, *found.shape[2:]), captions * rows
 
 
 def show_file(path: Path) -> None:

@@ -12,14 +12,15 @@ from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.messages.warn import warn
 from torch import nn
 
-from onnxnn.console.display import PrintedText
-from onnxnn.definition.summary import table
+from onnxnn.console.display import PrintedText, say_or_show
+from onnxnn.definition.summary import html_table, table
 from onnxnn.layers.adding import check_arguments, check_fallback
 from onnxnn.layers.efficientnet import MissingWeightsError
 from onnxnn.layers.registry import find, immutable
 from onnxnn.training import optimizers
 
 from .core import NetworkCore
+from .representation import as_line
 from .state import OptimizerChoice
 
 
@@ -92,6 +93,7 @@ def print_model(self: NetworkCore) -> None:
 
 def summary(self: NetworkCore) -> str:
     """Print and return the table of layers, output shapes, parameters and multiply-adds."""
-    shown = table(self._definition, self._data.train.batch_size if self._data else None)
-    say(shown)
-    return PrintedText(shown)
+    batch = self._data.train.batch_size if self._data else None
+    shown, html = table(self._definition, batch), html_table(self._definition, as_line(self), batch)
+    say_or_show(shown, html)
+    return PrintedText(shown, html)

@@ -11,8 +11,8 @@ from functools import partial
 from onnxnn_runtime.errors import TrainingError
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.columns import aligned
+from onnxnn_runtime.messages.notebook import in_notebook
 from onnxnn_runtime.messages.streams import is_terminal
-from onnxnn_runtime.outputs.notebook import in_notebook
 
 from onnxnn.console.progress import Bar, progress_bar
 from onnxnn.data.folds import Fold, folds_of, summed_up

@@ -144,7 +144,7 @@ def show(
     Args:
         data: What `sample` or `inference(num=...)` returned.
         size: (rows, columns).
-        visual_timesteps: Whether each row is one image from noise to the end.
+        visual_timesteps: Whether each row is one image from noise to the end; its step stands below each.
         path: The file; None takes images.png in `save_fold`, or here while there is no such folder.
         force: Whether to replace a file of another format.
 
@@ -155,9 +155,9 @@ def show(
         InputError: There are fewer images than that, or they come without their steps.
         OutputError: The file cannot be written.
     """
-    images = arrange(data, size, visual_timesteps)
+    images, captions = arrange(data, size, visual_timesteps)
     target = _shown_path(self, path, "images.png", [], force)
-    return _show(self, images, size[1], target, gettext("images: {path}", path=target))
+    return _show(self, images, size[1], target, gettext("images: {path}", path=target), captions)
 
 
 def _diffusion(state: NetworkState, call: str) -> DiffusionSpec:

@@ -19,7 +19,7 @@ from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.tables.reader import read_table
 from onnxnn_runtime.tables.table import Table
 
-from onnxnn.console.display import PrintedResult
+from onnxnn.console.display import PrintedResult, say_or_show
 from onnxnn.data import Batches
 from onnxnn.inference import predict as running
 from onnxnn.inference import text
@@ -27,6 +27,7 @@ from onnxnn.inference.evaluation import data_of, is_table_file
 
 from .core import NetworkCore
 from .files import used
+from .representation import as_table
 from .state import NetworkState
 
 if TYPE_CHECKING:
@@ -291,8 +292,9 @@ def print_result(self: NetworkCore, result: Array | None = None) -> dict[int, di
     without_layers = not self._definition.has_layers and result is not None
     files = self._files if found is self.result else ()
     named = running.readable(found, None if without_layers else self.card(), files)
-    say(named)
-    return PrintedResult(named)
+    html = as_table(named)
+    say_or_show(str(named), html)
+    return PrintedResult(named, html)
 
 
 def _image_files(data: object, names: list[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
@@ -32,6 +33,18 @@ def as_html(network: NetworkCore) -> str:
     rows = [(each.name, _sizes(each.in_shape.sizes), _sizes(each.out_shape.sizes)) for each in placed]
     headings = (gettext("layer"), gettext("input"), gettext("output"))
     return table(as_line(network), headings, rows, len(rows))
+
+
+def as_table(results: Mapping[int, Mapping[str, object]]) -> str:
+    """Return what `print_result` says as a table.
+
+    Args:
+        results: For each input names and values.
+    """
+    names = list(dict.fromkeys(name for found in results.values() for name in found))
+    rows = ([number, *(found.get(name, "") for name in names)] for number, found in results.items())
+    title = ngettext("{count} result", "{count} results", len(results))
+    return table(title, (gettext("input"), *names), rows, len(results))
 
 
 def _sizes(sizes: tuple[int | None, ...]) -> str:

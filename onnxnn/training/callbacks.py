@@ -16,10 +16,10 @@ import torch
 from onnxnn_runtime.errors import OutputError, TrainingError
 from onnxnn_runtime.files.access import cannot_write, check_target, first_bytes
 from onnxnn_runtime.messages.catalogue import gettext, ngettext
+from onnxnn_runtime.messages.notebook import in_notebook
 from onnxnn_runtime.messages.shorten import shortened
-from onnxnn_runtime.messages.streams import SafeStream, is_terminal, say
+from onnxnn_runtime.messages.streams import for_progress, is_terminal, say
 from onnxnn_runtime.messages.warn import warn
-from onnxnn_runtime.outputs.notebook import in_notebook
 from onnxnn_runtime.outputs.output_files import check_output
 
 from onnxnn.console.progress import progress_bar
@@ -98,7 +98,7 @@ class Progress(Callback):
         self._show = bool(verbose) and _is_watched()
         self._say = bool(verbose)
         self._bar: Any = None
-        self._stream: Any = SafeStream("stderr")
+        self._stream: Any = for_progress()
         self._next = 0.0
         self._shown_epoch = 0
 

@@ -8,7 +8,8 @@ import types
 
 import numpy as np
 import pytest
-from onnxnn_runtime.outputs.notebook import in_notebook
+from onnxnn_runtime.messages.notebook import in_notebook
+from onnxnn_runtime.messages.streams import say
 from PIL import Image
 from support.posix import posix
 
@@ -33,6 +34,7 @@ def shown(monkeypatch):
     display = types.ModuleType("IPython.display")
     display.Image = lambda filename: ("image", filename)
     display.SVG = lambda filename: ("svg", filename)
+    display.HTML = lambda text: ("html", text)
     display.display = files.append
     ipython = types.ModuleType("IPython")
     ipython.get_ipython = ZMQInteractiveShell
@@ -126,12 +128,35 @@ def test_what_was_printed_is_not_shown_again(model, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_notebook_shows_tables_in_place_of_text(model, shown, capsys):
+    table = model.summary()
+    assert shown == [("html", table._repr_html_())]
+    assert "<th>parameters</th>" in shown[0][1]
+    assert "linear1" in table
+    model.inference(IRIS[:2])
+    result = model.print_result()
+    assert shown[1:] == [("html", result._repr_html_())]
+    assert "<td>&lt;b&gt;</td>" in shown[1][1] or "<td>c</td>" in shown[1][1] or "<td>d</td>" in shown[1][1]
+    assert "2 results" in shown[1][1]
+    facts = pth_info(str(model.save_fold) + "/basenn.pth")
+    assert shown[2:] == [("html", facts._repr_html_())]
+    assert "<td>optimizer</td><td>Adam</td>" in shown[2][1]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_notes_are_not_red(shown, capsys):
+    say("a note", to="stderr")
+    assert capsys.readouterr() == ("a note\n", "")
+
+
 def test_bars_are_text_where_a_notebook_has_no_widgets(shown, capsys, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    bar = progress_bar(3, "batch", sys.stderr)
+    bar = progress_bar(3, "batch")
     bar.update()
     bar.close()
-    assert "0/3" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "0/3" in printed.out
+    assert printed.err == "", "stderr is red in a notebook"
 
 
 def test_importing_and_training_in_a_notebook_warn_of_nothing(tmp_path):
@@ -158,7 +183,8 @@ def test_importing_and_training_in_a_notebook_warn_of_nothing(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
-    assert "epoch 1/1" in done.stderr
+    assert "epoch 1/1" in done.stdout, "stderr is red in a notebook"
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("made", [None, "layers", "data", "trained"])

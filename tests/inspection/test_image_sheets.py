@@ -8,6 +8,8 @@ from onnxnn_runtime.errors import InputError
 from PIL import Image
 from support.diffusion import denoiser
 
+from onnxnn.inspection.sheet import arrange
+
 # ---- showing ---------------------------------------------------------------------------------------
 
 
@@ -50,6 +52,14 @@ def test_show_steps_from_noise_to_the_end(model, tmp_path):
     path = model.show(shades(3, 9), size=(2, 3), visual_timesteps=True, path=str(tmp_path / "steps.png"))
     values = np.linspace(0, 1, 27).reshape(3, 9)
     np.testing.assert_allclose(cells(path, 2, 3), values[:2, [0, 4, 8]], atol=0.01)
+
+
+@pytest.mark.parametrize(("columns", "expected"), [(3, [0, 4, 8]), (1, [8])])
+def test_the_step_stands_below_each_image(columns, expected):
+    images, captions = arrange(shades(3, 9), (2, columns), every=True)
+    assert len(images) == len(captions) == 2 * columns
+    assert captions == [f"step {step} of 8" for step in expected] * 2
+    assert arrange(shades(4), (2, 2), every=False)[1] == []
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import re
 import sys
 from typing import Any
 
+from .notebook import in_notebook
 from .processes import is_main_process
 from .shorten import escaped
 
-__all__ = ["SafeStream", "is_terminal", "say", "visible"]
+__all__ = ["SafeStream", "for_progress", "is_terminal", "say", "visible"]
 
 
 class SafeStream:
@@ -86,16 +87,22 @@ _ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\udc
 def say(*values: object, end: str = "\n", to: str = "stdout") -> None:
     """Print like `print`, on "stdout" or "stderr", and never raise; see `SafeStream` and `visible`.
 
-    Of several processes of one training the main one alone prints.
+    Of several processes of one training the main one alone prints. A notebook shows what goes to stderr in
+    red, like an error; it is printed on stdout there.
 
     `end` alone may steer the terminal, as a line that is drawn again and again does.
     """
     if not is_main_process():
         return
-    stream = SafeStream(to)
+    stream = for_progress() if to == "stderr" else SafeStream(to)
     stream.write(visible(" ".join(map(str, values))) + end)
     if to == "stderr":
         stream.flush()
+
+
+def for_progress() -> SafeStream:
+    """Return where progress and notes go: stderr, but stdout in a notebook, which shows stderr in red."""
+    return SafeStream("stdout" if in_notebook() else "stderr")
 
 
 def is_terminal(name: str = "stderr") -> bool:

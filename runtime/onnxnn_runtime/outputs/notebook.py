@@ -1,4 +1,4 @@
-"""Whether a notebook runs the program, and images below its cell.
+"""Images below the cell of a notebook.
 
 IPython is never imported: where a notebook runs, it is there.
 """
@@ -6,14 +6,10 @@ IPython is never imported: where a notebook runs, it is there.
 from __future__ import annotations
 
 import importlib
-import sys
 
+from onnxnn_runtime.messages.notebook import in_notebook
 
-def in_notebook() -> bool:
-    """Return whether a notebook's kernel runs this program, and not IPython in a terminal."""
-    ipython = sys.modules.get("IPython")
-    shell = getattr(ipython, "get_ipython", lambda: None)()
-    return shell is not None and type(shell).__name__ != "TerminalInteractiveShell"
+__all__ = ["in_notebook", "show_inline"]
 
 
 def show_inline(image: object) -> None:

@@ -10,9 +10,10 @@ from PIL import Image
 from onnxnn_runtime.errors import InputError
 from onnxnn_runtime.files.access import PathLike, write_atomically
 from onnxnn_runtime.images.decode import ImageLike, decode
+from onnxnn_runtime.messages.notebook import in_notebook
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.outputs.grid import check_path
-from onnxnn_runtime.outputs.notebook import in_notebook, show_inline
+from onnxnn_runtime.outputs.notebook import show_inline
 
 IMAGE_TYPES = ("pil", "cv2")
 """What `img_type` may be: an array with red first, or with blue first as OpenCV has it."""
