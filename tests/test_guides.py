@@ -45,9 +45,11 @@ SLOW = (
     "image-data.md",
     "report.md",
     "sequences.md",
+    "tables.md",
     "transformers.md",
     "zh-CN/boards.md",
     "zh-CN/browser-page.md",
+    "zh-CN/tables.md",
     "zh-CN/image-data.md",
     "zh-CN/report.md",
 )

@@ -21,6 +21,7 @@ PAGES = {
     "docs/zh-CN/browser-page.md": "docs/browser-page.md",
     "docs/zh-CN/report.md": "docs/report.md",
     "docs/zh-CN/files.md": "docs/files.md",
+    "docs/zh-CN/tables.md": "docs/tables.md",
     "docs/zh-CN/image-data.md": "docs/image-data.md",
     "docs/zh-CN/studio.md": "docs/studio.md",
     "docs/zh-CN/quantization.md": "docs/quantization.md",
