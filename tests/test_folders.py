@@ -72,6 +72,8 @@ FOLDERS = {
             "opening",
             "opened",
             "embedding",
+            "heatmap",
+            "explaining",
             "report",
             "importance",
             "streaming",

@@ -16,13 +16,6 @@ MOST_POSITIONAL = 7
 MOST_OF_OPTIONS = 4  # that a computation takes one by one
 
 LISTED = {
-    "AddedOptions": {
-        "onnxnn/data/label_mapping.py _unknown",
-        "onnxnn/network/precision.py quantize_options",
-        "runtime/onnxnn_runtime/model.py predict",
-        "runtime/onnxnn_runtime/server/api.py predicted",
-        "runtime/onnxnn_runtime/teaching/taught.py predict",
-    },
     "AddOptions": {"onnxnn/kinds/kind.py infer", "onnxnn/kinds/seq2seq.py infer"},
     "LoadOptions": {
         f"onnxnn/network/loading.py {name}"
@@ -36,7 +29,6 @@ LISTED = {
 }
 """Functions that list options of a class as well, which is the exception.
 
-The only option of `AddedOptions` is a common word.
 `names`, `labels` and `read` of `infer` are of another kind than those of `AddOptions`, with the same names.
 Scripts for BaseNN give the options of `LoadOptions` by place, in an order that each loader has of its own.
 Cross-validation takes those options of `train` that have a meaning for networks that nobody keeps.

@@ -27,6 +27,7 @@ PAGES = {
     "docs/zh-CN/quantization.md": "docs/quantization.md",
     "docs/zh-CN/devices.md": "docs/devices.md",
     "docs/zh-CN/unknown.md": "docs/unknown.md",
+    "docs/zh-CN/heat-maps.md": "docs/heat-maps.md",
     "docs/zh-CN/benchmarking.md": "docs/benchmarking.md",
     "docs/zh-CN/where-it-runs.md": "docs/where-it-runs.md",
     "docs/zh-CN/training-on-several-devices.md": "docs/training-on-several-devices.md",

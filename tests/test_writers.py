@@ -36,6 +36,7 @@ ALLOWED = {
     ("hnsw.py", "save"): "usearch writes the part that is renamed when it is whole",
     ("int8.py", "save"): "into a temporary folder, which the tools of ONNX Runtime read",
     ("lock.py", "open"): "a file that is locked; its text is for people alone",
+    ("predict.py", "save"): "`HeatMap.save`, which writes so",
     ("report.py", "save"): "of a `ModelReport`, which writes by `write_atomically` itself",
     ("samples.py", "open"): "a table from memory, into a temporary folder",
     ("child.py", "write_text"): "into the parent's temporary folder",

@@ -94,6 +94,11 @@ class Exporting:
             "Let the file detect inputs that are like none of its training data, which --calibration gives."
         ),
     )
+    heatmap: bool = typer.Option(
+        False,
+        "--heatmap",
+        help=gettext("Let the file return where it looks, if one linear layer follows global means."),
+    )
     calibration: Optional[str] = typer.Option(
         None,
         "--calibration",
@@ -148,6 +153,7 @@ def export(asked: Exporting) -> None:
         fixed_shapes=asked.fixed_shapes if asked.sizes is None else _sizes(asked.sizes),
         precision=asked.precision,
         unknown=asked.unknown,
+        heatmap=asked.heatmap,
         calibration=asked.calibration,
         max_drop=asked.max_drop,
         force=asked.force,

@@ -9,7 +9,7 @@ import typer
 
 from .inputs import given
 from .options import BATCH_SIZE, CHANNEL_ORDER, DEVICE, INPUTS, JSON, LOW_MEMORY, MODEL, SKIP, takes
-from .output import print_json, print_table
+from .output import note, print_json, print_table
 from .skipping import advising_to_skip, check_left
 from .text import gettext
 
@@ -39,6 +39,12 @@ class Predicting:
             "Answer unknown for inputs that are like none of the training; for files exported with --unknown."
         ),
     )
+    heatmap: Optional[str] = typer.Option(
+        None,
+        "--heatmap",
+        metavar="FILE",
+        help=gettext("Also draw where the model looks in one image into a .png; exported with --heatmap."),
+    )
     batch_size: Optional[int] = BATCH_SIZE
     channel_order: Optional[str] = CHANNEL_ORDER
     device: str = DEVICE
@@ -65,6 +71,13 @@ def predict(asked: Predicting) -> None:
             channel_order=asked.channel_order,
         )
     check_left(len(found), found.skipped)
+    if asked.heatmap is not None:
+        drawn = model.heatmap(given(asked.inputs), channel_order=asked.channel_order)
+        note(
+            gettext(
+                "{path}: where the model looks for {label}", path=drawn.save(asked.heatmap), label=drawn.label
+            )
+        )
     if asked.as_json:
         print_json([_as_data(prediction) for prediction in found])
     else:

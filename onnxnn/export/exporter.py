@@ -28,12 +28,13 @@ from onnxnn_runtime.outputs.output_files import check_output
 
 from onnxnn.definition.dynamic_axes import free_input
 from onnxnn.definition.module import Net, evaluating
+from onnxnn.graph.builder import GraphBuilder
 from onnxnn.graph.nodes import Array
 from onnxnn.graph.shape import Shape
 
 from . import fixed_shapes
 from .example_script import write_script
-from .model import build_model, put_card
+from .model import build_model, no_heat_maps, put_card
 from .options import ExportOptions
 from .sampling_loop import with_loop
 from .verification import Parity, measure
@@ -143,9 +144,26 @@ def check_export(kind: NetworkKind, card: ModelCard, options: ExportOptions) -> 
     kind.check_export(with_loop(card, options), options.opset, options.in_graph)
     if options.unknown:
         _check_detects(card)
+    if options.heatmap:
+        _check_heat_maps(kind, card, options)
     free = free_input(kind.definition)
     if options.fixed_shapes and free is not None:
         fixed_shapes.sample_shape(kind, free, options)
+
+
+def _check_heat_maps(kind: NetworkKind, card: ModelCard, options: ExportOptions) -> None:
+    """Refuse a network whose file cannot have heat maps.
+
+    Raises:
+        ExportError: It has none.
+    """
+    free = free_input(kind.definition)
+    if free is None or free.axes != ("channel", "height", "width") or ModelKind(card).does != "classify":
+        raise no_heat_maps()
+    graph = GraphBuilder(options.opset)
+    kind.emit(graph, "input", kind.definition.net, card, free)
+    if graph.class_maps() is None or len(card.output.shape) != 2:
+        raise no_heat_maps()
 
 
 def _check_detects(card: ModelCard) -> None:

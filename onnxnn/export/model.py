@@ -13,11 +13,12 @@ from onnxnn_runtime import InputSpec, ModelCard, OutputSpec
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.card import METADATA_KEY, Axis
 from onnxnn_runtime.errors import ExportError, LayerError
+from onnxnn_runtime.heatmap import OUTPUT as HEAT_MAPS
 
 from onnxnn.definition.definition import Definition
 from onnxnn.definition.dynamic_axes import free_input, min_sizes
 from onnxnn.definition.module import Net
-from onnxnn.graph.builder import GraphBuilder
+from onnxnn.graph.builder import GraphBuilder, Value
 from onnxnn.graph.shape import Shape
 
 from . import preprocessing as preprocess_graph
@@ -59,6 +60,7 @@ def build_model(
         y, feature = kind.emit(graph, x, net, card, free)
     except LayerError as error:
         raise ExportError.coded("E-EXPORT-02", "{error}", error=error) from error
+    maps = _heat_maps(graph, card) if options.heatmap else None
     finished = _finish(card, kind, free, sample_dims, in_graph, has_feature=feature is not None)
     outputs = [_value_info(result, finished.output.shape)]
     if finished.output.embedding is not None:
@@ -66,6 +68,10 @@ def build_model(
         graph.output("embedding", feature)
         outputs.append(_value_info("embedding", ("batch", finished.output.embedding)))
         y = "embedding" if y == feature else y
+    if maps is not None:
+        graph.output(HEAT_MAPS, maps)
+        shape = ("batch", finished.output.shape[1], "map_height", "map_width")
+        outputs.append(_value_info(HEAT_MAPS, shape))
     after = graph.output_states()
     graph.output(result, y)
     dtype = TensorProto.UINT8 if in_graph else _input_type(card)
@@ -77,6 +83,29 @@ def build_model(
     metadata = {METADATA_KEY: finished.to_json(), **_xedu_metadata(finished, kind, in_graph)}
     model = graph.model("onnxnn", inputs, outputs, options.ir, metadata)
     return finished, _checked(model)
+
+
+def _heat_maps(graph: GraphBuilder, card: ModelCard) -> Value:
+    """Write the class activation maps; return them.
+
+    Raises:
+        ExportError: The network has none.
+    """
+    maps = graph.class_maps() if card.output.kind in ("classes", "binary") else None
+    if maps is None or len(card.output.shape) != 2:
+        raise no_heat_maps()
+    return maps
+
+
+def no_heat_maps() -> ExportError:
+    """Return the error for a network whose file cannot have heat maps."""
+    return ExportError.coded(
+        "E-EXPORT-01",
+        "heatmap=True: expected a network that classifies images by the means of its last channels: "
+        "convolutions, then 'global_avgpool' and one 'linear', or an encoder such as 'mobilenet_backbone' "
+        "and one 'linear'. Build it so and train it, or use model.heatmap(image) in torch, which takes "
+        "Grad-CAM for others.",
+    )
 
 
 def put_card(model: onnx.ModelProto, card: ModelCard) -> None:

@@ -30,6 +30,7 @@ class Added(TypedDict, total=False):
     """The options of `AddedOptions` for type checkers: the signature of `Network.export`."""
 
     unknown: bool
+    heatmap: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +40,17 @@ class AddedOptions:
     Args:
         unknown: Whether the card has reference vectors, by which the file detects inputs that are like none
             of its training, see `onnxnn_runtime.unknown`.
+        heatmap: Whether the graph has the output `heatmap`: a class activation map for each class, see
+            `onnxnn_runtime.heatmap`.
     """
 
     unknown: bool = False
+    heatmap: bool = False
 
 
 @dataclass(frozen=True)
 class ExportOptions(AddedOptions):
-    """How a network is exported; `unknown` as in `AddedOptions`.
+    """How a network is exported; `unknown` and `heatmap` as in `AddedOptions`.
 
     Args:
         opset_version: Opset of the ONNX domain; None takes the target's.

@@ -14,12 +14,14 @@ from onnxnn_runtime import ModelCard
 from onnxnn_runtime.api.invariants import present
 from onnxnn_runtime.card.tokens import token_count
 from onnxnn_runtime.errors import ExportError, LayerError
+from onnxnn_runtime.heatmap import OUTPUT as HEAT_MAPS
 from onnxnn_runtime.messages.shapes import shape_text
 
 from onnxnn.definition.definition import Definition, Net, Placed
 from onnxnn.definition.dynamic_axes import fixed_input
 from onnxnn.definition.last_layer import last_bounded
 from onnxnn.graph.shape import Shape
+from onnxnn.inference.heatmaps import class_maps
 from onnxnn.layers.reference import reference
 
 if TYPE_CHECKING:
@@ -150,6 +152,9 @@ def compare_outputs(definition: Definition, trial: Trial, parity: Parity) -> Par
     inputs, x = random_samples(definition, trial)
     x = x.to(net.device)
     found, expected = trial.model.infer({"input": inputs}), _expected(net, head, x)
+    if HEAT_MAPS in found:
+        with torch.inference_mode():
+            expected[HEAT_MAPS] = present(class_maps(net, definition, x)).cpu().numpy()
     for name in found:
         parity = parity.joined(found[name], expected[name], inputs.shape, largest.get(name, 0.0))
     if parity.relative > trial.tolerance:

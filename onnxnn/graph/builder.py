@@ -171,6 +171,22 @@ class GraphBuilder(Nodes):
         bell = self.node("Add", erf, self.constant(1, np.float32))
         return self.node("Mul", self.node("Mul", x, bell), self.constant(0.5, np.float32))
 
+    def class_maps(self) -> Value | None:
+        """Write the class activation maps (N, classes, h, w) of the head that reads the feature vector.
+
+        It is a 1x1 convolution with the head's weights. None where the feature vector is no mean of channels
+        over all places, or more than one linear layer reads it.
+
+        Source: Zhou et al.: "Learning Deep Features for Discriminative Localization", CVPR 2016.
+        """
+        channels = None if self.feature is None else self.means.get(self.feature)
+        heads = [node for node in self._nodes if node.op_type == "Gemm" and node.input[0] == self.feature]
+        if channels is None or len(heads) != 1:
+            return None
+        with self.scope("heatmap"):
+            weight = self.weights[heads[0].input[1]][:, :, np.newaxis, np.newaxis]
+            return self.node("Conv", channels, self.weight("weight", weight), kernel_shape=[1, 1])
+
     def reshape(self, x: Value, *sizes: int) -> Value:
         """Reshape; 0 keeps the size of that axis, -1 takes what is left."""
         return self.node("Reshape", x, self.constant(sizes))

@@ -39,6 +39,7 @@ class Nodes:
 
     Attributes:
         feature: The feature vector before the head, where a layer marked one.
+        means: Means of channels (N, C) -> what they are the means of, (N, C, H, W).
         states: The sizes of each state by its name, "batch" where the batch is; see `state`, `empty_state`.
     """
 
@@ -62,6 +63,7 @@ class Nodes:
         self._mask: Value | None = None
         self.more_inputs: list[onnx.ValueInfoProto] = []
         self.feature: Value | None = None
+        self.means: dict[Value, Value] = {}
         self._scope = ""
 
     @contextlib.contextmanager
@@ -126,6 +128,11 @@ class Nodes:
     def share(self, x: Value) -> None:
         """Say that x is read more than once, so that nothing may be folded into the node that makes it."""
         self._used.add(x)
+
+    def mark_means(self, x: Value, means: Value) -> None:
+        """Say that `means` (N, C) are the means over height and width of x (N, C, H, W)."""
+        self.share(x)
+        self.means[means] = x
 
     def mark_feature(self, x: Value) -> None:
         """Say that x (N, D) is the network's feature vector, which may become an output of its own."""

@@ -32,6 +32,7 @@ class GlobalPooling(Layer):
     """
 
     over_places: ClassVar[str]
+    is_mean: ClassVar[bool] = False
 
     def resolve(self, in_shape: Shape) -> GlobalPooling:
         if in_shape.axes != ("time", "feature") and (
@@ -48,7 +49,10 @@ class GlobalPooling(Layer):
 
     def emit(self, graph: GraphBuilder, x: Value, module: nn.Module, in_shape: Shape) -> Value:
         if self._kept(in_shape) == "channel":
-            return graph.flatten(graph.node(self.over_places, x), len(in_shape) + 1)
+            found = graph.flatten(graph.node(self.over_places, x), len(in_shape) + 1)
+            if self.is_mean and len(in_shape) == 3:
+                graph.mark_means(x, found)
+            return found
         mask = graph.mask if in_shape.masked else None
         if mask is None:
             return self._emit_over_time(graph, x)
@@ -83,6 +87,7 @@ class GlobalAvgPool(GlobalPooling):
     """
 
     over_places: ClassVar[str] = "GlobalAveragePool"
+    is_mean: ClassVar[bool] = True
 
     def build(self, in_shape: Shape) -> nn.Module:
         return Mean(self._pooled(in_shape), in_shape.masked)

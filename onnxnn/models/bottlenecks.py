@@ -229,7 +229,9 @@ def emit(graph: GraphBuilder, x: Value, module: BottleneckNet, sizes: tuple[int 
             x = y
         else:
             x = writer.sequence(x, instance(block, nn.Sequential), path)
-    x = graph.flatten(graph.node("GlobalAveragePool", x), rank=4)
+    means = graph.flatten(graph.node("GlobalAveragePool", x), rank=4)
+    graph.mark_means(x, means)
+    x = means
     if hasattr(module, "classifier"):
         graph.mark_feature(x)
         linear = instance(module.classifier[1], nn.Linear)

@@ -76,6 +76,7 @@ class Network(NetworkCore):
     visual_feature = inspection.visual_feature
     visual_filters = inspection.visual_filters
     extract_feature = inspection.extract_feature
+    heatmap = inspection.heatmap
 
     def __repr__(self) -> str:
         return f"<{as_line(self)}>"

@@ -236,6 +236,8 @@ def export(
         force: Whether to replace a file of another format, or the checkpoint itself.
         unknown: Whether the file can detect inputs that are like none of its training: its card gets feature
             vectors of training samples and a threshold, see `onnxnn_runtime.unknown`.
+        heatmap: Whether the file also returns where it looks: a class activation map for each class, see
+            `onnxnn_runtime.heatmap`. For networks whose last `linear` reads the means of channels.
 
     Raises:
         ExportError: It cannot be written as asked, differs from torch, or loses too much by smaller numbers;

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.errors import InputError
+from onnxnn_runtime.heatmap import HeatMap, class_index, heat_map
+from onnxnn_runtime.inputs.samples import find_samples
 from onnxnn_runtime.messages.catalogue import gettext
 from onnxnn_runtime.messages.shorten import shortened
 from onnxnn_runtime.messages.streams import say
@@ -19,13 +21,14 @@ from onnxnn.checkpoint import checkpoint as checkpoints
 from onnxnn.console.display import show_images
 from onnxnn.inference import predict as running
 from onnxnn.inference.features import feature_vectors
+from onnxnn.inference.heatmaps import check_images, maps_of
 from onnxnn.inference.pretrained import pretrained_features
 from onnxnn.inspection import activations
 
 from .core import NetworkCore
 from .once import written_once
 
-__all__ = ["extract_feature", "visual_feature", "visual_filters"]
+__all__ = ["extract_feature", "heatmap", "visual_feature", "visual_filters"]
 
 Array = np.ndarray[Any, Any]
 
@@ -102,6 +105,42 @@ def visual_filters(
     written = activations.visual_filters(path, self.model, self._definition, weights_before, force)
     show_images(written)
     return written
+
+
+def heatmap(
+    self: NetworkCore, img: object = None, label: object = None, *, channel_order: str | None = None
+) -> HeatMap:
+    """Return where the network looks in an image: `draw()` and `save("heat.png")` show it.
+
+        model.heatmap("cat.jpg").save("heat.png")
+
+    A class activation map, equal to that of a file exported with `heatmap=True`, where the last `linear`
+    reads the means of channels; else Grad-CAM, without values below 0. See `onnxnn.inference.heatmaps`.
+
+    Args:
+        img: One image, as for `inference`.
+        label: The class to explain, by name or index; None takes the best one.
+        channel_order: "rgb", or "bgr" for arrays of images that OpenCV read; None as the network was trained.
+
+    Raises:
+        InputError: It is no image, or more than one; there is no such class; or the network does not
+            classify images, or has no convolutions.
+    """
+    self._state.kind.check_takes_data("heatmap()")
+    running.check_given(img, "heatmap()")
+    card, state = self.card(), self._state
+    check_images(card)
+    spec = running.in_order(card.input, channel_order, img)
+    samples = list(find_samples(img, spec, []))
+    if len(samples) != 1:
+        raise InputError.coded(
+            "E-INPUT-05", "heatmap(): expected one image, got {count}. Give one.", count=len(samples)
+        )
+    with closing(running.arrays(iter(samples), spec, 1, state.reader)) as arrays:
+        x = torch.from_numpy(next(arrays)).to(self.model.device)
+    index = None if label is None else class_index(card, label)
+    scores, maps = maps_of(self.model, self._definition, x, index)
+    return heat_map(card, spec.preprocess, samples[0], scores, maps, index)
 
 
 def extract_feature(

@@ -42,6 +42,7 @@ if _TYPE_CHECKING:
     from .gallery.gallery import Gallery
     from .gallery.index_facts import IndexFacts
     from .gallery.results import Changes, Classification, Match, Matches
+    from .heatmap import HeatMap
     from .report.result import ModelReport
     from .similarity import get_similarity
     from .streaming import FrameResult
@@ -74,6 +75,7 @@ __all__ = [
     "ExportError",
     "FrameResult",
     "Gallery",
+    "HeatMap",
     "IndexFacts",
     "InputError",
     "InputSpec",
@@ -114,6 +116,7 @@ _LAZY = {
     "DiffusionSpec": "card.diffusion",
     "FrameResult": "streaming",
     "Gallery": "gallery.gallery",
+    "HeatMap": "heatmap",
     "IndexFacts": "gallery.index_facts",
     "Match": "gallery.results",
     "Matches": "gallery.results",

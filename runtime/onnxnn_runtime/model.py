@@ -13,12 +13,12 @@ from .api.options import takes, takes_by_name, takes_late
 from .arrays.numbers import check_integer
 from .card.card import ModelCard
 from .embedding import Parts, joined, parts_of, reported, vector_output, vector_size, vectors_of
+from .explaining import Explaining
 from .importance import feature_importance
 from .inputs.folders import warn_of
 from .inputs.options import ReadOptions, StreamOptions
 from .inputs.whole import by_name, check_target, check_values, only_input
 from .messages.suggestions import MODEL_ATTRIBUTES, MODEL_OPTIONS
-from .opened import Opened
 from .opening import Opening
 from .results import Embeddings, Predictions, check_predicts, prediction
 
@@ -45,7 +45,7 @@ _Opening = Tuple[Callable[[Opening], "Model"], Opening]
 
 
 @checked_class(MODEL_ATTRIBUTES, MODEL_OPTIONS)
-class Model(Opened):
+class Model(Explaining):
     """A model that `load` opened.
 
     It can be pickled, copied and sent to other processes, where it is opened again from its path or bytes.

@@ -335,3 +335,15 @@ def test_info_says_how_unknown_inputs_are_detected(onnxnn):
     card = json.loads(onnxnn("info", UNKNOWN, "--json").stdout)["card"]
     assert card["unknown"]["counts"] == [10, 10]
     assert "references" not in card["unknown"]
+
+
+def test_predict_draws_where_the_model_looks(onnxnn, two_colours, tmp_path):
+    model = TESTS / "golden" / "models" / "image_heatmap.onnx"
+    done = onnxnn("predict", model, "red.png", "--heatmap", "heat.png")
+    assert "heat.png" in done.stderr
+    assert "red" in done.stdout
+    with Image.open(str(tmp_path / "heat.png")) as drawn:
+        assert drawn.format == "PNG"
+    assert "heatmaps()" in the_error(onnxnn("predict", model, "red.png", "grey.png", "--heatmap", "b.png"))
+    assert "heatmap=True" in the_error(onnxnn("predict", UNKNOWN, "red.png", "--heatmap", "b.png"))
+    assert not (tmp_path / "b.png").exists()

@@ -76,6 +76,15 @@ def images() -> None:
     references = np.eye(3)[np.arange(20) % 2] + 0.05 * np.random.RandomState(1).rand(20, 3)
     unknown = fit(references, np.arange(20) % 2)
     save("image_unknown", model(graph, ModelCard("cls", (), spec, classes, unknown=unknown)))
+    sizes: list[object] = ["batch", 2, "height", "width"]
+    maps = node("Conv", ["input", "map_weight"], "heatmap", kernel_shape=[1, 1])
+    mapped = channel_means("image_heatmap", free, [*outputs, value("heatmap", sizes)], [*softmax, maps])
+    mapped.initializer.append(
+        numpy_helper.from_array(CHANNEL_WEIGHTS.T[:, :, None, None].copy(), "map_weight")
+    )
+    crop = Preprocess(steps=(("resize_short", 8), ("center_crop", 8, 8)))
+    cropped = InputSpec("image", ("batch", 3, "height", "width"), crop)
+    save("image_heatmap", model(mapped, ModelCard("cls", (), cropped, classes)))
     save("no_card", model(graph))
     save("too_new", model(graph, opset=99, ir_version=99))
 

@@ -27,6 +27,7 @@ NAMES = {
         "ExportError",
         "FrameResult",
         "Gallery",
+        "HeatMap",
         "IndexFacts",
         "InputError",
         "InputSpec",
