@@ -154,7 +154,7 @@ def _temporary_folder() -> Iterator[str]:
         OutputError: There is no space in it, or no folder for it.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="onnxnn") as folder:
+        with tempfile.TemporaryDirectory(prefix="onnxnn", ignore_cleanup_errors=True) as folder:
             yield folder
     except OnnxnnError:
         raise  # of a sample that cannot be read

@@ -46,6 +46,20 @@ def test_auto_leaves_layers_in_float_until_the_loss_is_small(model, trial, monke
     assert tried[3] == ["conv2d1"], "the first ones are tried, too"
 
 
+@pytest.mark.parametrize(("given", "limit"), [(None, 0.25), (8.0, 4.0)])
+def test_calibration_samples_may_lose_half_of_what_others_may(model, trial, monkeypatch, given, limit):
+    limits = []
+    real = type(trial.measure).compare
+
+    def compare(self, before, after, labels, max_drop):
+        limits.append(max_drop)
+        return real(self, before, after, labels, max_drop)
+
+    monkeypatch.setattr(type(trial.measure), "compare", compare)
+    best_candidate(model, trial, QuantizeOptions(auto=True, max_drop=given))
+    assert set(limits) == {limit}
+
+
 def uneven(model):
     """Return a model whose first convolution makes channels of very different size; it computes the same."""
     tensors = {each.name: each for each in model.graph.initializer}

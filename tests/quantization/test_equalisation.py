@@ -113,6 +113,18 @@ def test_channels_get_similar_ranges(depthwise):
     assert spread[1] < (1.5 if depthwise else spread[0] / 2)
 
 
+def test_each_channel_has_its_range_before_in_proportion_to_that_of_the_weights_after():
+    """With s = sqrt(r1 / r2) both become sqrt(r1 r2), but for a factor that all channels share."""
+    writer = Writer(1)
+    first = writer.node("Relu", writer.layer("x", 3, CHANNELS))
+    model = writer.model(writer.layer(first, CHANNELS, CHANNELS))
+    images = writer.images()
+    made = equalized(model, channel_peaks(model, {first: 4}, images))
+    peaks = channel_peaks(made, {first: 4}, images)[first]
+    read = np.abs(numpy_helper.to_array(made.graph.initializer[2])).max((0, 2, 3))
+    np.testing.assert_allclose(peaks / read, np.full(CHANNELS, peaks[0] / read[0]), rtol=1e-3)
+
+
 def test_the_branches_of_a_value_are_scaled_together():
     writer = Writer(2)
     x = writer.layer("x", 3, CHANNELS)

@@ -15,7 +15,8 @@ from onnxnn_runtime.card.card import METADATA_KEY
 from onnxnn_runtime.errors import MissingInputError, OutputError
 
 from onnxnn.datasets import Digits, write_class_folders
-from onnxnn.quantization import candidate, int8
+from onnxnn.quantization import candidate, int8, processor, quantizer
+from onnxnn.quantization.processor import IntegerTypes
 from onnxnn.quantization.quantizer import quantize
 
 
@@ -106,6 +107,47 @@ def test_a_loss_beyond_the_limit_writes_nothing(classifier, held_out, tmp_path):
     with pytest.raises(ExportError, match=r"loses too much: expected at most 0\.5 points less, got"):
         quantize(classifier, blank, tmp_path / "a.onnx", held_out=held_out.images)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_both_files_are_timed(classifier, held_out, tmp_path, monkeypatch, precision):
+    timed = []
+    monkeypatch.setattr(quantizer, "fastest", lambda runners, *_: timed.extend(runners) or [2.0, 1.0])
+    options = {"precision": precision, "max_drop": 100}
+    report = quantize(classifier, held_out.images[:40], tmp_path / "a.onnx", **options)
+    assert (report.float_seconds, report.seconds, report.speedup) == (2.0, 1.0, 2.0)
+    x = held_out.images[:3, np.newaxis].astype(np.float32) / 255
+    for runner, path in zip(timed, (classifier, report.path), strict=True):
+        wanted = load(path, device="cpu").infer({"input": x})["output"]
+        np.testing.assert_allclose(runner.run({"input": x}, ["output"])[0], wanted, atol=1e-5)
+        assert runner._session.get_session_options().intra_op_num_threads == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "exact"),
+    [
+        ({"target": "rpi"}, True),
+        ({"target": "server"}, False),
+        ({"target": "any"}, False),  # 7 bits, which every processor computes alike
+        ({"precision": "fp16"}, False),
+    ],
+)
+def test_files_for_other_processors_are_measured_in_float(
+    classifier, held_out, tmp_path, monkeypatch, options, exact
+):
+    here = IntegerTypes("uint8", reduced=False)
+    monkeypatch.setattr(quantizer, "here", lambda: here)
+    monkeypatch.setattr(processor, "here", lambda: here)
+    made = []
+
+    class Runner(quantizer.Runner):
+        def __init__(self, model, exact, threads=0):
+            made.append(exact)
+            super().__init__(model, exact, threads)
+
+    monkeypatch.setattr(quantizer, "Runner", Runner)
+    quantize(classifier, held_out.images[:40], tmp_path / "a.onnx", max_drop=100, **options)
+    assert made == [False, exact, False, False]
 
 
 def test_a_quantised_file_is_refused(done, held_out, tmp_path):
