@@ -150,7 +150,10 @@ def _factor(moments: np.ndarray) -> np.ndarray:
         except np.linalg.LinAlgError:
             added *= 100
     squares, directions = np.linalg.eigh(moments)
-    return np.linalg.qr((directions * np.sqrt(np.maximum(squares, 0))).T, mode="r")
+    factor: np.ndarray = np.linalg.qr(  # type: ignore[assignment]  # NumPy's types know no mode="r"
+        (directions * np.sqrt(np.maximum(squares, 0))).T, mode="r"
+    )
+    return factor
 
 
 def _packed(factor: np.ndarray) -> np.ndarray:

@@ -280,13 +280,13 @@ def _written(encoder: Encoder, learned: _Learned, found: Head, head: str) -> byt
     options: dict[str, object] = {"size": [size, len(labels)]}
     layers.append({"name": _LAYER, "layer": "linear", "options": options, "activation": "softmax"})
     before = card.training.get("encoder", card.training)
-    training = {
+    training: dict[str, object] = {
         "method": head,
         "images": sum(statistics.counts),
         "strength": found.strength,
         "temperature": found.temperature,
         "leave_one_out_accuracy": found.accuracy,
-        "encoder": before,
+        **({"encoder": before} if before else {}),
     }
     new = replace(
         card,

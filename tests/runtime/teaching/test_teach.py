@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
+from onnxnn_runtime.teaching import stored
 from onnxnn_runtime.teaching.head import softmax
 from onnxnn_runtime.teaching.regression import FromMoments, FromVectors
 from onnxnn_runtime.teaching.statistics import Statistics
@@ -62,6 +63,7 @@ def test_a_taught_file(tmp_path, name, head):
     assert card.input == before.card.input
     assert card.training["images"] == 18
     assert card.training["method"] == head
+    assert ("encoder" in card.training) == bool(before.card.training)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -255,6 +257,26 @@ def test_moments_give_what_the_vectors_give():
             expected = ((y - np.dot(hat, y)) ** 2).sum() / (count - np.trace(hat)) ** 2
             assert vectors.validation(strength) == pytest.approx(expected)
         assert moments.validation(moments.strength()) <= 1.001 * vectors.validation(vectors.strength())
+
+
+@pytest.mark.parametrize("direction", [0.0, 1.0, 1e4])
+def test_many_vectors_in_few_directions_are_stored(monkeypatch, direction):
+    monkeypatch.setattr("onnxnn_runtime.teaching.statistics._KEPT", 6 * 4)
+    statistics = Statistics(6)
+    along = direction * np.array([1, 2, 0, 0, 0, 0])
+    for label in range(2):
+        statistics.add_class()
+        statistics.add(label, np.outer(np.arange(200) + 300 * label, along).astype(np.float32))
+    text = stored.to_text(stored.Taught("x", ["a", "b"], statistics))
+    found = stored.from_metadata({stored.METADATA_KEY: text}, "x").statistics
+    assert found.counts == [200, 200]
+    assert np.allclose(
+        found.moments, statistics.moments, rtol=1e-6, atol=1e-30 + 1e-9 * statistics.moments.max()
+    )
+    assert np.array_equal(found.sums, statistics.sums)
+    before, after = (each.regression() for each in (statistics, found))
+    assert np.isfinite(after.weight(after.strength())).all()
+    assert np.allclose(before.weight(before.largest or 1), after.weight(before.largest or 1), rtol=1e-4)
 
 
 def test_leave_one_out_is_what_leaving_one_out_gives(monkeypatch):
