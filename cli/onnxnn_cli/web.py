@@ -23,12 +23,20 @@ def web(
     output: str = typer.Option(
         ..., "--output", "-o", metavar="FILE", help=gettext("The page to write: .html.")
     ),
+    gallery: Optional[str] = typer.Option(
+        None,
+        "--gallery",
+        metavar="GALLERY",
+        help=gettext(
+            "A folder of images among which the page finds similar ones; the page holds small ones."
+        ),
+    ),
     ort: Optional[str] = typer.Option(
         None, "--ort", metavar="FOLDER", help=gettext("The folder of onnxruntime-web, where there is no npm.")
     ),
     force: bool = typer.Option(False, "--force", help=gettext("Replace a file of another format.")),
 ) -> None:
     """Write a model as one HTML file."""
-    path = runtime_module("web.page").write_page(file, output, ort=ort, force=force)
+    path = runtime_module("web.page").write_page(file, output, gallery=gallery, ort=ort, force=force)
     size = path.stat().st_size / 1e6
     print_text(gettext("wrote {path} ({size:.1f} MB): open it in a browser", path=path, size=size))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from onnxnn_runtime.api.calls import checked
 from onnxnn_runtime.card.card import ModelCard
 from onnxnn_runtime.card.kind import ModelKind
+from onnxnn_runtime.diffusion.sampler import make_plan
 from onnxnn_runtime.errors import CardError, InputError
 from onnxnn_runtime.files.access import PathLike, as_path, regular_file, write_atomically
 from onnxnn_runtime.loading import load
@@ -19,6 +22,7 @@ from onnxnn_runtime.server.description import described
 
 from .bundle import page
 from .ort import files_of_ort
+from .similar import gallery_files
 
 LARGEST = 200 * 2**20
 """Bytes of the largest model: a page holds it three times while it opens."""
@@ -28,7 +32,14 @@ _MOST_IMAGES = 16
 
 
 @checked
-def write_page(model: PathLike, path: PathLike, *, ort: PathLike | None = None, force: bool = False) -> Path:
+def write_page(
+    model: PathLike,
+    path: PathLike,
+    *,
+    gallery: PathLike | None = None,
+    ort: PathLike | None = None,
+    force: bool = False,
+) -> Path:
     """Write a model as one HTML file that runs it in the browser: no server, no network.
 
         write_page("pets.onnx", "pets.html")
@@ -37,9 +48,11 @@ def write_page(model: PathLike, path: PathLike, *, ort: PathLike | None = None, 
     text or draws images, whatever the model does. It holds onnxruntime-web's WASM build.
 
     Args:
-        model: The `.onnx` file. One that takes images has preprocessing in its graph, and a diffusion model
-            the sampling loop.
+        model: The `.onnx` file. One that takes images has preprocessing in its graph. A diffusion model draws
+            in one run where its file holds the sampling loop, else step by step.
         path: The file to write: .html.
+        gallery: A folder of images among which the page finds similar ones; it holds their thumbnails and
+            feature vectors.
         ort: The folder of onnxruntime-web; None takes the user's cache folder, and npm where it is missing.
         force: Whether to replace a file of another format.
 
@@ -76,13 +89,16 @@ def write_page(model: PathLike, path: PathLike, *, ort: PathLike | None = None, 
     name, kind = source.stem, opened.kind
     card = require_card(opened.card, opened.name, "write_page")
     _check_runs(opened.name, card, kind)
+    files = {**files_of_ort(ort), "model": source.read_bytes()}
+    if gallery is not None:
+        files.update(gallery_files(opened, gallery))
     facts = {
-        "models": [described(name, kind, "ready")],
-        "gallery": None,
+        "models": [_described(name, kind)],
+        "gallery": None if gallery is None else name,
         "max_items": _MOST_IMAGES,
         "local": _local(card, kind),
     }
-    text = page(facts, {**files_of_ort(ort), "model": source.read_bytes()})
+    text = page(facts, files)
     return write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
@@ -91,10 +107,11 @@ def _check_runs(name: str, card: ModelCard, kind: ModelKind) -> None:
     advice = None
     if kind.does in ("translate", "infer"):
         advice = gettext("Use onnxnn serve")
-    elif kind.does == "sample" and kind.sampling is not None and kind.sampling.sampler is None:
-        advice = gettext("Export it with the sampling loop: --sampler dpm++")
     elif kind.does != "sample" and card.input.kind == "image" and not card.input.in_graph:
-        advice = gettext("Export it with preprocessing in the graph: --preprocess graph")
+        advice = gettext(
+            "Export it with preprocessing in the graph: "
+            "onnxnn export CHECKPOINT -o NEW.onnx --preprocess graph"
+        )
     elif kind.does == "embed" and card.input.kind != "image":
         advice = gettext("Use onnxnn serve")
     elif card.input.columns:
@@ -106,6 +123,26 @@ def _check_runs(name: str, card: ModelCard, kind: ModelKind) -> None:
             name=name,
             advice=advice,
         )
+
+
+def _described(name: str, kind: ModelKind) -> dict[str, object]:
+    """Return what the page's forms know of the model; the number of steps is that of its plan."""
+    found = described(name, kind, "ready")
+    plan = _plan(kind)
+    sampling = found["sampling"]
+    if plan and isinstance(sampling, dict):
+        found["sampling"] = {**sampling, "fixed_steps": len(plan)}
+    return found
+
+
+def _plan(kind: ModelKind) -> list[list[float]]:
+    """Return t, p, q, a, b and c of each step, see `diffusion.sampler`; [] where the graph has the loop."""
+    if kind.sampling is None or kind.sampling.sampler is not None:
+        return []
+    plan = make_plan(kind.sampling.schedule)
+    columns = [plan.timesteps[:, np.newaxis], plan.to_clean, plan.update[:, :3]]
+    rows: list[list[float]] = np.concatenate(columns, axis=1).tolist()
+    return rows
 
 
 def _local(card: ModelCard, kind: ModelKind) -> dict[str, object]:
@@ -127,6 +164,7 @@ def _local(card: ModelCard, kind: ModelKind) -> dict[str, object]:
         "targets": list(output.targets),
         "unknown": _references(card),
         "image": None if kind.sampling is None else list(kind.sampling.shape),
+        "plan": _plan(kind),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import io
 import json
 import os
 import re
@@ -12,10 +13,12 @@ import shutil
 import sys
 import tarfile
 
+import numpy as np
 import onnxnn_runtime as rt
 import pytest
-from onnxnn_runtime.web import ort, page
+from onnxnn_runtime.web import ort, page, similar
 from onnxnn_runtime.web.page import write_page
+from PIL import Image
 from support.models import graph, model, node, value
 from support.posix import posix
 
@@ -35,7 +38,9 @@ def held(text: str, name: str) -> str:
     return found
 
 
-@pytest.mark.parametrize("name", ["table", "values", "image_in_graph", "text", "loop", "sequence", "tokens"])
+@pytest.mark.parametrize(
+    "name", ["table", "values", "image_in_graph", "text", "loop", "denoiser", "sequence", "tokens"]
+)
 def test_the_page_holds_all_it_needs(golden, folder, tmp_path, name):
     source = golden / "models" / f"{name}.onnx"
     path = write_page(source, tmp_path / "a.html", ort=folder)
@@ -68,8 +73,7 @@ def test_names_of_classes_do_not_end_the_element_that_holds_them(folder, tmp_pat
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("image_classifier", "--preprocess graph"),
-        ("denoiser_classes", r"--sampler dpm\+\+"),
+        ("image_classifier", r"onnxnn export CHECKPOINT -o NEW\.onnx --preprocess graph"),
         ("seq2seq-0.1.0", "onnxnn serve"),
         ("no_card", "card"),
     ],
@@ -77,6 +81,52 @@ def test_names_of_classes_do_not_end_the_element_that_holds_them(folder, tmp_pat
 def test_what_a_page_cannot_run_is_refused_with_what_to_do(golden, folder, tmp_path, name, message):
     with pytest.raises(rt.CardError, match=message):
         write_page(golden / "models" / f"{name}.onnx", tmp_path / "a.html", ort=folder)
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_a_gallery_is_packed(golden, folder, tmp_path):
+    source = golden / "models" / "image_in_graph.onnx"
+    (tmp_path / "photos" / "cats").mkdir(parents=True)
+    for name, shade in (("a.png", 30), ("cats/b.png", 200)):
+        Image.new("RGB", (300, 200), (shade, 90, 9)).save(tmp_path / "photos" / name)
+    plain = write_page(source, tmp_path / "plain.html", ort=folder).read_text(encoding="utf-8")
+    assert json.loads(held(plain, "facts"))["gallery"] is None
+    path = write_page(source, tmp_path / "a.html", gallery=tmp_path / "photos", ort=folder)
+    text = path.read_text(encoding="utf-8")
+    assert json.loads(held(text, "facts"))["gallery"] == "image_in_graph"
+    entries = json.loads(gzip.decompress(base64.b64decode(held(text, "packed-thumbnails"))))
+    assert [(each["name"], each["label"]) for each in entries] == [("a.png", None), ("cats/b.png", "cats")]
+    with Image.open(io.BytesIO(base64.b64decode(entries[1]["image"]))) as image:
+        assert (image.format, max(image.size)) == ("JPEG", 112)
+    packed = gzip.decompress(base64.b64decode(held(text, "packed-vectors")))
+    vectors = np.frombuffer(packed, "<f2").reshape(2, -1)
+    expected = rt.load(source).embed(str(tmp_path / "photos"), normalize=True)
+    np.testing.assert_allclose(vectors, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "gallery", "message"),
+    [
+        ("image_in_graph", "none", "expected a folder of images, got no folder"),
+        ("image_in_graph", "a.png", "expected a folder of images, got no folder"),
+        ("image_in_graph", "kept", "expected a folder of images, got a gallery of onnxnn"),
+        ("image_in_graph", "empty", "expected images, found none that can be read"),
+        ("table", "photos", "expected a model with a feature vector of images"),
+        ("image_in_graph", "photos", "too many images for a page: expected at most 0, got 1"),
+    ],
+)
+def test_what_is_no_gallery_is_refused(golden, folder, tmp_path, monkeypatch, name, gallery, message):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "photos").mkdir()
+    for place in ("a.png", "photos/a.png"):
+        Image.new("RGB", (30, 20)).save(tmp_path / place)
+    model = rt.load(golden / "models" / "image_in_graph.onnx")
+    rt.Gallery.build(model, tmp_path / "photos", tmp_path / "kept")
+    if "too many" in message:
+        monkeypatch.setattr(similar, "MOST_IMAGES", 0)
+    source = golden / "models" / f"{name}.onnx"
+    with pytest.raises(rt.OnnxnnError, match=message):
+        write_page(source, tmp_path / "a.html", gallery=tmp_path / gallery, ort=folder)
     assert not (tmp_path / "a.html").exists()
 
 

@@ -34,8 +34,8 @@ def opened(browser, tmp_path):
     """Write the page of a model and open it; nothing may go wrong there, and nothing be loaded."""
 
     @contextlib.contextmanager
-    def opened(source, language="en-US", width=1000):
-        path = write_page(source, tmp_path / "page.html")
+    def opened(source, language="en-US", width=1000, **options):
+        path = write_page(source, tmp_path / "page.html", **options)
         context = browser.new_context(
             locale=language, viewport={"width": width, "height": 800}, permissions=["camera"], offline=True
         )
@@ -247,3 +247,58 @@ def test_images_are_drawn_and_a_seed_draws_them_again(opened, golden):
             drawn.append([each.get_attribute("src") for each in page.locator("#result img").all()])
     assert drawn[0] == drawn[1]
     assert len(set(drawn[0] + drawn[2])) == 4
+
+
+def test_similar_images_are_those_of_python(opened, classifier, tmp_path):
+    (tmp_path / "photos" / "odd").mkdir(parents=True)
+    for i in range(20):
+        photo(i).save(tmp_path / "photos" / ("odd" if i % 2 else "") / f"{i}.png")
+    model = rt.load(classifier)
+    expected = rt.Gallery.build(model, tmp_path / "photos").search(photo(7), k=8)
+    photo(7).save(tmp_path / "query.png")
+    with opened(classifier, gallery=tmp_path / "photos") as page:
+        page.get_by_role("button", name="Find similar images").click()
+        file_input(page).set_input_files(str(tmp_path / "query.png"))
+        page.wait_for_selector("#result li:nth-child(8)")
+        for image in page.locator("#result img").all():
+            playwright.expect(image).to_have_js_property("naturalWidth", 12)
+        found = page.locator("#result li").all_inner_texts()
+        page.screenshot(path=str(tmp_path / "similar.png"))
+    shown = [each.rsplit(" · ", 1) for each in found]
+    names = [each.name.replace("\\", "/").split("photos/")[1] for each in expected]
+    assert [name.strip() for name, _ in shown] == [name.split("/")[0] for name in names]
+    scores = [float(score) for _, score in shown]
+    np.testing.assert_allclose(scores, [each.score for each in expected], atol=2e-3)  # of float16
+
+
+@pytest.mark.parametrize("name", ["denoiser", "denoiser_classes"])
+@pytest.mark.parametrize(
+    ("language", "words"), [("en-US", ("Draw", "step 3")), ("zh-CN", ("生成图像", "第 3 步"))]
+)
+def test_a_slider_goes_over_the_denoising_steps(opened, open_model, golden, tmp_path, name, language, words):
+    model = open_model(name)
+    with opened(golden / "models" / f"{name}.onnx", language) as page:
+        page.locator("input[type=number]").first.fill("2")
+        page.get_by_role("button", name=words[0]).last.click()
+        page.wait_for_selector("#result input[type=range]")
+        slider = page.locator("#result input[type=range]")
+        last = page.locator("#result img").first.get_attribute("src")
+        slider.fill("3")
+        third = page.locator("#result img").first.get_attribute("src")
+        assert words[1] in page.inner_text("#result")
+        assert page.locator("#result a").first.get_attribute("href") == third != last
+        noise = np.random.RandomState(0).normal(size=(1, *model.card.diffusion.shape)).astype(np.float32)
+        more = {"label": ["int64", None, [1]]} if model.card.diffusion.classes else {}
+        found = page.evaluate(
+            """async ([noise, shape, more]) => {
+                if (more.label) more.label[1] = BigInt64Array.of(1n);
+                const states = await modules['api.js'].denoised(Float32Array.from(noise), shape, more);
+                return states.map((each) => Array.from(each));
+            }""",
+            [noise.ravel().tolist(), list(noise.shape), more],
+        )
+    label = {"label": 1} if model.card.diffusion.classes else {}
+    expected = model.sample(noise=noise, return_all_timesteps=True, **label)[0]
+    np.testing.assert_allclose(
+        np.clip(found, 0, 1), np.clip(expected.reshape(len(found), -1), 0, 1), atol=1e-4
+    )

@@ -1,6 +1,6 @@
 // What the server answered, as elements.
 
-import { element, text } from './dom.js';
+import { element, field, text } from './dom.js';
 import { getImage } from './api.js';
 
 export function percent(score) {
@@ -79,15 +79,34 @@ export function textResult(found) {
 }
 
 export function imagesResult(found) {
-  const images = found.images.map((url, i) => {
+  const links = found.images.map((url, i) => {
     const image = element('img', { src: url, alt: text('drawn_image', { number: i + 1 }) });
     image.addEventListener('load', () => image.classList.toggle('small', image.naturalWidth < 100));
-    return element('li', {}, element('a', { href: url, download: `${found.model}-${found.seed}-${i + 1}.png` }, image));
+    return element('a', { href: url, download: `${found.model}-${found.seed}-${i + 1}.png` }, image);
   });
   return [
-    element('ul', { class: 'images' }, ...images),
+    found.frames ? stepSlider(found.frames, links) : null,
+    element('ul', { class: 'images' }, ...links.map((link) => element('li', {}, link))),
     element('p', { class: 'soft' }, text('seed_was', { seed: found.seed })),
   ];
+}
+
+// Shows the images as they were after each denoising step; frames are [image][step].
+function stepSlider(frames, links) {
+  const last = frames[0].length - 1;
+  const range = element('input', { type: 'range', min: 0, max: last, step: 1, value: last });
+  const made = field('', range);
+  const show = () => {
+    const step = Number(range.value);
+    made.firstChild.textContent = text('step_of', { step: step, steps: last });
+    links.forEach((link, i) => {
+      link.href = frames[i][step];
+      link.firstChild.src = frames[i][step];
+    });
+  };
+  range.addEventListener('input', show);
+  show();
+  return made;
 }
 
 // Matches of /search, with the image of each where the server has it.

@@ -72,6 +72,7 @@ export async function postFiles(path, files, options) {
   const found = [];
   for (const file of files) found.push(await run({ [card.input]: await pixelsOf(file) }));
   if (path === '/predict') return { predictions: [predictionOf(found[0], options)] };
+  if (path === '/search') return { matches: [await matchesOf(found[0], options.k)] };
   const [a, b] = found.map((each) => each[card.vector].data);
   return { similarity: dot(a, b) / (Math.sqrt(dot(a, a) * dot(b, b)) || 1) };
 }
@@ -258,17 +259,37 @@ async function sampled(body) {
   const seed = body.seed === undefined ? anySeed() : body.seed;
   const random = generator(seed);
   const [channels, height, width] = card.image;
-  const images = [];
+  const frames = [];
   for (let i = 0; i < body.num; i += 1) {
     const noise = Float32Array.from({ length: channels * height * width }, () => normal(random));
-    const feeds = { noise: ['float32', noise, [1, channels, height, width]] };
+    const shape = [1, channels, height, width];
+    const more = {};
     if (card.classes.length) {
       const index = body.label === undefined ? Math.floor(random() * card.classes.length) : card.classes.indexOf(body.label);
-      feeds.label = ['int64', BigInt64Array.of(BigInt(index)), [1]];
+      more.label = ['int64', BigInt64Array.of(BigInt(index)), [1]];
     }
-    images.push(urlOf((await run(feeds))[card.output].data, channels, height, width));
+    const states = card.plan.length
+      ? await denoised(noise, shape, more)
+      : [(await run({ noise: ['float32', noise, shape], ...more }))[card.output].data];
+    frames.push(states.map((values) => urlOf(values, channels, height, width)));
   }
-  return { model: facts.models[0].name, images: images, seed: seed };
+  const found = { model: facts.models[0].name, images: frames.map((each) => each[each.length - 1]), seed: seed };
+  return card.plan.length ? { ...found, frames: frames } : found;
+}
+
+// The image before the first step and after each, in 0..1: the loop of onnxnn_runtime.diffusion.sampler.
+export async function denoised(noise, shape, more) {
+  let x = noise;
+  let before = null;
+  const states = [x];
+  for (const [t, p, q, a, b, c] of card.plan) {
+    const predicted = (await run({ x: ['float32', x, shape], t: ['int64', BigInt64Array.of(BigInt(t)), [1]], ...more }))[card.output].data;
+    const clean = x.map((value, i) => Math.min(1, Math.max(-1, p * value + q * predicted[i])));
+    x = x.map((value, i) => a * value + b * clean[i] + (c ? c * before[i] : 0));
+    before = clean;
+    states.push(x);
+  }
+  return states.map((values) => values.map((value) => (value + 1) / 2));
 }
 
 // A number of the standard normal distribution (Box and Muller 1958).
@@ -293,7 +314,37 @@ function urlOf(values, channels, height, width) {
   return canvas.toDataURL('image/png');
 }
 
-// The page has no gallery.
-export async function getImage() {
-  throw new Problem('');
+// The gallery that the page packs: entries with a name, a label and a thumbnail, and a vector of each.
+let gallery = null;
+async function packedGallery() {
+  if (gallery === null) {
+    const halves = new Uint16Array((await packed('vectors')).buffer);
+    const entries = JSON.parse(new TextDecoder().decode(await packed('thumbnails')));
+    gallery = { entries: entries, vectors: Float32Array.from(halves, half) };
+  }
+  return gallery;
+}
+
+// The number that a float16 stands for; vectors of length 1 hold no infinity and no NaN.
+function half(bits) {
+  const exponent = (bits >> 10) & 31;
+  const size = exponent ? (1 + (bits & 1023) / 1024) * 2 ** (exponent - 15) : (bits & 1023) * 2 ** -24;
+  return bits & 32768 ? -size : size;
+}
+
+async function matchesOf(found, k) {
+  const { entries, vectors } = await packedGallery();
+  const given = unit(found[card.vector].data);
+  const size = given.length;
+  const scores = entries.map((entry, i) => dot(given, vectors.subarray(i * size, (i + 1) * size)));
+  const order = scores.map((score, i) => i).sort((a, b) => scores[b] - scores[a] || a - b);
+  return order.slice(0, k).map((i) => ({ name: entries[i].name, label: entries[i].label, score: scores[i] }));
+}
+
+// The thumbnail of an entry.
+export async function getImage(path) {
+  const name = decodeURIComponent(path.split('name=')[1]);
+  const { entries } = await packedGallery();
+  const bytes = Uint8Array.from(atob(entries.find((each) => each.name === name).image), (letter) => letter.charCodeAt(0));
+  return new Blob([bytes], { type: 'image/jpeg' });
 }
