@@ -2,7 +2,8 @@
 
 Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels". A class
 counts for a sample where its probability reaches the mean probability that the samples with this label have
-for it. A label is doubted where the most probable class that counts is another one.
+for it. A label is doubted where the most probable class that counts is another one, and the model does not
+predict the label either.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def doubted(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, 
     thresholds = np.where(support > 0, totals / np.maximum(support, 1), np.inf)
     confident = np.where(scores >= thresholds, scores, -np.inf)
     likely = confident.argmax(axis=1)
-    is_doubted = np.isfinite(confident.max(axis=1)) & (likely != labels)
+    is_doubted = np.isfinite(confident.max(axis=1)) & (likely != labels) & (scores.argmax(axis=1) != labels)
     places = np.flatnonzero(is_doubted)
     margin = own[places] - scores[places, likely[places]]
     order = np.argsort(margin, kind="stable")
