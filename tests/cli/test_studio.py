@@ -8,10 +8,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from support.posix import posix
 
 pytestmark = pytest.mark.needs_torch
@@ -80,3 +83,43 @@ def test_other_devices_get_the_token_and_ctrl_c_ends_it(tmp_path):
         process.communicate()
     assert (process.returncode, out) == (0, "")
     assert (tmp_path / "pets" / "data" / "cat").is_dir()
+
+
+def trainings(folder):
+    """Return the numbers of the processes that train a project of a folder (Linux)."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = each.read_bytes().decode().split("\0")
+        except OSError:  # it has ended meanwhile
+            continue
+        if "onnxnn.studio.child" in words and any(word.startswith(str(folder)) for word in words):
+            found.append(int(each.parent.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_no_training_outlives_the_studio(tmp_path, number):
+    pytest.importorskip("uvicorn", reason="needs onnxnn[studio]")
+    for name, color in (("red", (200, 0, 0)), ("green", (0, 200, 0))):
+        (tmp_path / "pets" / "data" / name).mkdir(parents=True)
+        for image in ("a.png", "b.png"):
+            Image.new("RGB", (64, 64), color).save(tmp_path / "pets" / "data" / name / image)
+    command = [sys.executable, "-m", "onnxnn_cli", "studio", "pets", "--port", "0"]
+    process = subprocess.Popen(command, cwd=str(tmp_path), stdout=subprocess.PIPE, encoding="utf-8")
+    try:
+        (url,) = re.findall(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        assert asked(url, "/studio/train", body={"epochs": 500})[0] == 200
+        assert len(trainings(tmp_path)) == 1
+        os.kill(process.pid, getattr(signal, number))
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == (-signal.SIGKILL if number == "SIGKILL" else 0)
+    until = time.monotonic() + 30
+    while trainings(tmp_path) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert trainings(tmp_path) == []

@@ -72,3 +72,12 @@ def test_the_texts_are_those_that_the_page_uses():
     assert named - {"phase_", "export_", "curve_"} <= known
     assert known >= BUILT
     assert {key for key in TEXTS if f"'{key}'" not in code and f'"{key}"' not in code} <= BUILT
+
+
+@pytest.mark.parametrize(("weights", "network"), [("there", "efficientnet_lite0"), (None, "mobilenet")])
+def test_the_page_knows_what_to_install(studio, monkeypatch, weights, network):
+    monkeypatch.setattr("onnxnn.studio.recipe_text.installed_weights", lambda: weights)
+    with studio() as client:
+        facts = client.get("/studio/project").json()
+    assert facts["network"] == network
+    assert (facts["package"] is None) == (weights is not None)
