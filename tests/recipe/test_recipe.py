@@ -63,6 +63,11 @@ def test_a_recipe_trains_and_exports_beside_itself(write, tmp_path, monkeypatch)
     assert done.model.is_file()
 
 
+def test_a_recipe_is_watched_on_a_page(write, tmp_path):
+    read_recipe(write(GOOD.replace("epochs: 1", "epochs: 1, live: true"))).run()
+    assert "finished" in (tmp_path / "out/live.html").read_text(encoding="utf-8")
+
+
 def test_an_optimizer_with_options(write):
     network = read_recipe(write(GOOD.replace("SGD", "{name: sgd, momentum: 0.5}"))).build()
     assert network.optimizer == "SGD"
