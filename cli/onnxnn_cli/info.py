@@ -250,9 +250,9 @@ def _shape(shape: Sequence[object]) -> str:
 
 
 def _plain(value: object) -> str:
-    """Return nested plain data as readable text: {"epochs": 3} as "epochs 3"."""
+    """Return nested plain data as readable text: {"epochs": 3, "encoder": {}} as "epochs 3"."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items() if item != {})
     if isinstance(value, (list, tuple)):
         return "({})".format(", ".join(map(_plain, value)))
     return f"{value:.5g}" if isinstance(value, float) else str(value)

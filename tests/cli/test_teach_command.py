@@ -77,3 +77,12 @@ def test_what_is_refused_is_one_line(onnxnn, photos, model, folder, out, english
         (line,) = done.stderr.splitlines()
         assert expected in line
         assert not (photos.parent / out).exists()
+
+
+def test_info_lists_nothing_of_an_encoder_that_says_nothing(onnxnn, photos):
+    encoder = GOLDEN / "models" / "image_embedder.onnx"
+    assert rt.load(encoder).card.training == {}
+    assert onnxnn("teach", encoder, "photos", "-o", "fruit.onnx").returncode == 0
+    line = next(each for each in onnxnn("info", "fruit.onnx").stdout.splitlines() if "training" in each)
+    assert "encoder" not in line
+    assert "images 8" in line
