@@ -260,10 +260,12 @@ def test_work_is_done_ahead_in_order_and_only_a_little():
 
 
 def test_a_stream_that_is_left_stops_its_work(folder):
+    before = set(threading.enumerate())
     stream = batches(folder, IMAGES, batch_size=1, workers=2)
     next(stream)
+    assert set(threading.enumerate()) - before
     stream.close()
-    assert not [each for each in threading.enumerate() if each.name.startswith("ThreadPool")]
+    assert not set(threading.enumerate()) - before
 
 
 @pytest.fixture
