@@ -170,6 +170,7 @@ def test_float32_is_asked_for(open_model):
     model = open_model("image_classifier", device="openvino", threads=1)
     compiled = model._engine._session.compiled
     assert compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
+    assert compiled.get_property("ENABLE_CPU_PINNING") is False, "two models would take the same cores"
     assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
     assert compiled.get_property("NUM_STREAMS") == 1
 
