@@ -230,3 +230,20 @@ def test_the_calls_are_described(server_process, opened, language):
         for path in ("/predict", "/v2/models/{name}/infer", "/v1/embeddings", "/metrics"):
             assert path in shown
         assert ("Feature vectors" in shown) == (language == "en-US")
+
+
+@pytest.mark.parametrize("garden", ["true", ""])
+def test_the_columns_of_a_table_have_fields_of_their_kinds(server_process, opened, open_model, garden):
+    with opened(server_process("mixed").url) as page:
+        page.get_by_label("size").fill("3.5")
+        page.get_by_label("town").select_option("上海")
+        page.get_by_label("built").fill("2025-03-04")
+        page.get_by_label("garden").select_option(garden)
+        page.get_by_role("button", name="Predict").click()
+        page.wait_for_selector("table")
+        found = page.inner_text("table").split()
+    row = {"size": 3.5, "town": "上海", "built": "2025-03-04", "garden": garden or None}
+    expected = open_model("mixed").predict(row)[0].values
+    assert [float(text.replace(",", "")) for text in found[-3 * len(expected) :][2::3]] == list(
+        expected.values()
+    )
