@@ -58,7 +58,7 @@ def gallery_files(model: Model, gallery: PathLike) -> dict[str, bytes]:
             "gallery={gallery}: expected a folder of images, got {what}. Give the folder of the images "
             "themselves.",
             gallery=printable(str(gallery)),
-            what=gettext("a gallery of onnxnn") if is_gallery else gettext("no folder"),
+            what=gettext("a gallery of onnxnn") if is_gallery else gettext("what is no folder"),
         )
     found = model.embed_named(str(folder), normalize=True, errors="skip")
     if not found.names:

@@ -107,8 +107,8 @@ def test_a_gallery_is_packed(golden, folder, tmp_path):
 @pytest.mark.parametrize(
     ("name", "gallery", "message"),
     [
-        ("image_in_graph", "none", "expected a folder of images, got no folder"),
-        ("image_in_graph", "a.png", "expected a folder of images, got no folder"),
+        ("image_in_graph", "none", "expected a folder of images, got what is no folder"),
+        ("image_in_graph", "a.png", "expected a folder of images, got what is no folder"),
         ("image_in_graph", "kept", "expected a folder of images, got a gallery of onnxnn"),
         ("image_in_graph", "empty", "expected images, found none that can be read"),
         ("table", "photos", "expected a model with a feature vector of images"),
