@@ -14,7 +14,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from onnxnn_runtime.embedding import vector_output
+from onnxnn_runtime.heatmap import OUTPUT as HEAT_MAPS
+from onnxnn_runtime.heatmap import check_maps, heat_map
 from onnxnn_runtime.images.decode import decode
+from onnxnn_runtime.inputs.reading import Sample
 from onnxnn_runtime.opening import require_card
 from onnxnn_runtime.outputs.grid import image_grid
 from onnxnn_runtime.results import Prediction, check_predicts, prediction
@@ -61,16 +64,20 @@ def routes(state: ServerState) -> list[Route]:
 
 
 async def _predict(request: Request) -> Response:
-    asked, served, settings = await _asked(request, "predict", ("k", "unknown"))
+    asked, served, settings = await _asked(request, "predict", ("k", "unknown", "heatmap"))
     k, unknown = asked.integer("k", MOST_CLASSES) or 1, asked.flag("unknown")
     lanes = served.lanes
     model = lanes.model
     check_predicts(require_card(model.card, served.name, "predict"), served.name)
     if unknown:
         references_of(model.card, served.name)
+    heatmap = asked.flag("heatmap")
+    if heatmap:
+        check_maps(model.card, served.name, HEAT_MAPS in model.outputs)
     found = await lanes.run(await prepared(asked.inputs, model, settings, asked.size))
     predictions = [
-        predicted(model, f"input[{number}]", outputs, k, unknown) for number, outputs in enumerate(found)
+        predicted(model, f"input[{number}]", outputs, k, unknown, heatmap)
+        for number, outputs in enumerate(found)
     ]
     return as_json({"model": served.name, "predictions": predictions})
 
@@ -187,7 +194,12 @@ async def vectors(
 
 
 def predicted(
-    model: Model, name: str, outputs: Mapping[str, np.ndarray], k: int, unknown: bool
+    model: Model,
+    name: str,
+    outputs: Mapping[str, np.ndarray],
+    k: int,
+    detects: bool,
+    maps: bool = False,
 ) -> dict[str, object]:
     """Return what a model's outputs for one input mean, as JSON has it.
 
@@ -196,14 +208,20 @@ def predicted(
         name: The input.
         outputs: All outputs, the batch axis first.
         k: How many classes to name.
-        unknown: Whether an input that is like none of the training is unknown; the model has references then.
+        detects: Whether an input that is like none of the training is unknown; the model has references then.
+        maps: Whether to say where it looks; the model has the output then.
     """
     card, first = require_card(model.card, model.name, "predict"), next(iter(model.outputs))
     distance = None
-    if unknown:
+    if detects:
         vector = vector_output(card, model.outputs, model.name)
         (distance,) = model.references.distances(outputs[vector][:1])
-    return _as_data(prediction(card, name, outputs[first][0], k, distance))
+    data = _as_data(prediction(card, name, outputs[first][0], k, distance))
+    if maps:
+        sample = Sample(name, None)
+        found = heat_map(card, None, sample, outputs[first][0], outputs[HEAT_MAPS][0], None)
+        data["heat"] = np.round(found.heat, 4).tolist()
+    return data
 
 
 def _as_data(found: Prediction) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Mapping
 from onnxnn_runtime.card.card import InputSpec
 from onnxnn_runtime.card.kind import ModelKind
 from onnxnn_runtime.card.tokens import is_words
+from onnxnn_runtime.heatmap import OUTPUT as HEAT_MAPS
 
 __all__ = ["STATIC", "described"]
 
@@ -27,8 +28,8 @@ def described(name: str, kind: ModelKind, state: str) -> dict[str, object]:
         state: Whether it is ready.
 
     Returns:
-        name, does (see `ModelKind.does`), state, has_vector, detects_unknown, classes, input (null for a file
-        without a card) and sampling (null for a model that samples no images).
+        name, does (see `ModelKind.does`), state, has_vector, detects_unknown, has_heatmap, classes, input
+        (null for a file without a card) and sampling (null for a model that samples no images).
     """
     card = kind.card
     classes = () if card is None else card.classes
@@ -38,6 +39,7 @@ def described(name: str, kind: ModelKind, state: str) -> dict[str, object]:
         "state": state,
         "has_vector": kind.vector is not None,
         "detects_unknown": card is not None and card.unknown is not None,
+        "has_heatmap": HEAT_MAPS in kind.outputs,
         "classes": list(classes[:_CLASSES_SHOWN]),
         "input": None if card is None else _input(card.input),
         "sampling": _sampling(kind),
@@ -51,6 +53,7 @@ def _input(spec: InputSpec) -> Mapping[str, object]:
         "features": list(spec.features),
         "width": width if isinstance(width, int) else None,
         "tokens": _tokens(spec),
+        "steps": [] if spec.preprocess is None else [list(step) for step in spec.preprocess.steps],
         "columns": [column.to_dict() for column in spec.columns if column.is_used],
     }
 

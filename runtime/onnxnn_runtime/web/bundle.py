@@ -16,7 +16,17 @@ from onnxnn_runtime.server.description import STATIC
 _OWN = Path(__file__).with_name("static")
 """What stands in place of the server's files of the same names."""
 
-_MODULES = ("texts.js", "dom.js", "api.js", "camera.js", "image.js", "results.js", "modes.js", "page.js")
+_MODULES = (
+    "texts.js",
+    "dom.js",
+    "api.js",
+    "heat.js",
+    "camera.js",
+    "image.js",
+    "results.js",
+    "modes.js",
+    "page.js",
+)
 """Each after those that it imports."""
 
 _IMPORT = re.compile(r"^import (\{[^}]*\}) from '\./([\w.]+)';$", re.MULTILINE)

@@ -7,6 +7,7 @@ import contextlib
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
+from onnxnn_runtime.card.region import region_of
 from onnxnn_runtime.unknown import fit
 from onnxnn_runtime.web.page import write_page
 from PIL import Image
@@ -302,3 +303,44 @@ def test_a_slider_goes_over_the_denoising_steps(opened, open_model, golden, tmp_
     np.testing.assert_allclose(
         np.clip(found, 0, 1), np.clip(expected.reshape(len(found), -1), 0, 1), atol=1e-4
     )
+
+
+def test_the_heat_map_is_that_of_python(opened, tmp_path):
+    weights = np.random.RandomState(1).normal(size=(3, 4)).astype(np.float32)
+    spec = rt.InputSpec("image", IMAGES, rt.Preprocess("RGB"), in_graph=True)
+    made = graph(
+        [
+            node("Cast", ["input"], ["float"], to=1),
+            node("Div", ["float", "most"], ["scaled"]),
+            node("Transpose", ["scaled"], ["channels"], perm=[0, 3, 1, 2]),
+            node("GlobalAveragePool", ["channels"], ["pooled"]),
+            node("Flatten", ["pooled"], ["means"]),
+            node("MatMul", ["means", "w"], ["logits"]),
+            node("Softmax", ["logits"], ["output"], axis=1),
+            node("Conv", ["channels", "k"], ["heatmap"], kernel_shape=[1, 1]),
+        ],
+        [value("input", IMAGES, 2)],
+        [value("output", ("batch", 4)), value("heatmap", ("batch", 4, "y", "x"))],
+        [
+            tensor("w", weights),
+            tensor("k", weights.T[:, :, None, None].copy()),
+            tensor("most", np.float32(255)),
+        ],
+    )
+    path = tmp_path / "maps.onnx"
+    card = rt.ModelCard("cls", (), spec, rt.OutputSpec("classes", ("batch", 4), CLASSES[:4]))
+    path.write_bytes(model(made, card))
+    names = [str(tmp_path / f"{i}.png") for i in range(6)]
+    for i, name in enumerate(names):
+        photo(i).save(name)
+    with opened(path) as page:
+        found = asked(page, "/predict", names, {"heatmap": True})
+        file_input(page).set_input_files(names[0])
+        page.wait_for_selector("#result canvas.heat")
+        steps = [["resize_short", 8], ["center_crop", 8, 8], ["pad", 1, 2, 3, 4, 0], ["resize", 9, 7]]
+        region = page.evaluate("steps => modules['heat.js'].regionOf(steps, 33, 20)", steps)
+    for each, expected in zip(found, rt.load(path).heatmaps(names)):
+        assert each["label"] == expected.label
+        np.testing.assert_allclose(each["heat"], expected.heat, atol=1e-5)
+    preprocess = rt.Preprocess(steps=tuple(map(tuple, steps)))
+    np.testing.assert_allclose(region, region_of(preprocess, 33, 20), rtol=1e-9)

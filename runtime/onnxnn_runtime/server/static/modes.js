@@ -2,6 +2,7 @@
 
 import { element, field, text } from './dom.js';
 import { post, postFiles } from './api.js';
+import { heatElement } from './heat.js';
 import { imageInput } from './image.js';
 import { imagesResult, matchesResult, predictionResult, similarityResult, textResult } from './results.js';
 
@@ -23,7 +24,13 @@ export function modesOf(model, facts) {
 }
 
 function predictImage(model, ask, failed) {
-  const send = (file) => ask(async () => predictionResult((await postFiles('/predict', [file], asked(model))).predictions[0]));
+  const send = (file) =>
+    ask(async () => {
+      const options = model.has_heatmap ? Object.assign(asked(model), { heatmap: true }) : asked(model);
+      const found = (await postFiles('/predict', [file], options)).predictions[0];
+      const shown = found.heat ? [await heatElement(file, found.heat, model.input.steps)] : [];
+      return [...predictionResult(found), ...shown];
+    });
   return [imageInput(text('drop_here'), send, failed)];
 }
 

@@ -178,6 +178,17 @@ function distanceOf(vector) {
   return Math.sqrt(Math.max(0, squared)) / card.unknown.threshold;
 }
 
+// What speaks for a class, 0..1, as rows; of a binary network the one map is that of the second class.
+function heatOf(maps, index, scores) {
+  const [count, height, width] = maps.dims.slice(1);
+  const isBinary = card.kind === 'binary' && count === 1;
+  const chosen = isBinary ? 0 : index;
+  const sign = isBinary && scores[0] < 0.5 ? -1 : 1;
+  const values = maps.data.subarray(chosen * height * width, (chosen + 1) * height * width).map((value) => Math.max(0, sign * value));
+  const largest = values.reduce((a, b) => Math.max(a, b), 0) || 1;
+  return Array.from({ length: height }, (_, y) => Array.from(values.subarray(y * width, (y + 1) * width), (value) => value / largest));
+}
+
 function predictionOf(found, options) {
   const { data, dims } = found[card.output];
   const raw = card.scores === 'probability' ? {} : { score_kind: card.scores };
@@ -193,6 +204,7 @@ function predictionOf(found, options) {
   const top = best(data, options.k);
   const predicted = { ...top[0], top: top, ...raw };
   if (options.unknown) predicted.distance = distanceOf(found[card.vector].data);
+  if (options.heatmap) predicted.heat = heatOf(found.heatmap, data.indexOf(data.reduce((a, b) => Math.max(a, b))), data);
   if (predicted.distance > 1) predicted.label = 'unknown';
   return predicted;
 }
