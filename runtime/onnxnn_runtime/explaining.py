@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .api.calls import checked_class
 from .api.options import takes_by_name
 from .errors import InputError
 from .inputs.options import ReadOptions
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from .inputs.options import Reading
 
 
-@checked_class()
 class Explaining(Opened):
     """The calls of a `Model` that say why it answers as it does: its graph has the output `heatmap`."""
 

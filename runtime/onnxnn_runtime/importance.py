@@ -12,7 +12,7 @@ from .card.words import kind_name
 from .errors import CardError, DataError, InputError
 from .messages.catalogue import gettext
 from .messages.columns import aligned
-from .messages.shorten import shortened
+from .messages.shapes import shape_text
 
 if TYPE_CHECKING:
     from .card.card import ModelCard
@@ -178,7 +178,7 @@ def _score(model: Opened, card: ModelCard, rows: np.ndarray, right: np.ndarray) 
             raise InputError.coded(
                 "E-INPUT-08",
                 "feature_importance(): expected one class for each row, got {shape}. Use report().",
-                shape=shortened(found.shape),
+                shape=shape_text(found.shape),
             )
         return float(np.mean(found == right))
     values = np.asarray(scores, np.float64).reshape(len(scores), -1)

@@ -168,6 +168,7 @@ def test_the_command_names_raw_scores(tmp_path, capsys):
     given = {"file": str(tmp_path / "m.onnx"), "inputs": [str(tmp_path / "x.csv")], "top": 1,
              "batch_size": None, "channel_order": None, "device": "cpu", "low_memory": False,
              "skip_errors": False}  # fmt: skip
+    given.update(unknown=False, heatmap=None)
     predict(**given, as_json=False)
     assert "raw score" in capsys.readouterr().out
     predict(**given, as_json=True)

@@ -10,7 +10,10 @@ import numpy as np
 import onnxnn_runtime as rt
 import pytest
 
-LATE = {rt.Model.kind.fget, rt.Model.references.fget, rt.Model.decoder, rt.Model.report, rt.Model.stream}
+LATE = {
+    *(rt.Model.kind.fget, rt.Model.references.fget, rt.Model.decoder, rt.Model.report, rt.Model.stream),
+    *(rt.Model.heatmap, rt.Model.heatmaps, rt.Model.feature_importance),
+}
 """Calls whose types are of modules that are imported when they are used."""
 
 

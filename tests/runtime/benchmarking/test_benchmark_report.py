@@ -100,7 +100,7 @@ def test_the_json_has_all_figures():
     (found,) = data["files"]
     assert set(found) == {
         *("file", "size", "does", "call", "unit", "precision", "inputs", "multiply_adds"),
-        *("measurements", "fastest", "most"),
+        *("measurements", "fastest", "most", "operators"),
     }
     figures = ("p50", "p95", "rate", "peak_share", "start", "memory", "spread", "runs", "problem")
     settings = ("device", "threads", "workers", "batch_size")

@@ -166,7 +166,7 @@ def test_the_commands_answer_or_say_what_was_found(name, command, tmp_path, monk
         if command == "verify":
             verify(str(path), checkpoint=None, device="cpu", low_memory=False, as_json=True)
         else:
-            info(str(path), as_json=True)
+            info(str(path), device=None, as_json=True)
     except typer.Exit:
         assert command == "verify"  # which ends with 1 where a check fails
     assert json.loads(out.getvalue())

@@ -25,7 +25,7 @@ def bound(monkeypatch):
     def bound(model):
         session = model._engine._session.session
         runs = BoundRuns(onnxruntime, session, "cpu", 0)
-        model._engine._session = OnnxRuntimeSession(session, "cpu", runs)
+        model._engine._session = OnnxRuntimeSession(session, "cpu", {}, runs)
         return made
 
     return bound
