@@ -124,7 +124,16 @@ class Optimization:
                 )
             )
         elif "optimizer" in state:
+            shares = [{_FACTOR: each[_FACTOR]} if _FACTOR in each else {} for each in self._groups]
             load_optimizer(self.optimizer, state["optimizer"])
+            if not is_same:  # torch takes over all that groups hold; the shares are those of the network now
+                for group, share in zip(self._groups, shares, strict=True):
+                    group.pop(_FACTOR, None)
+                    group.update(share)
+
+    @property
+    def _groups(self) -> list[dict[str, Any]]:
+        return self.optimizer.param_groups
 
     def _learns_others(self, state: TrainingState) -> bool:
         """Return whether the optimizer of a state has other numbers of weights in its groups."""

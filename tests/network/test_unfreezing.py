@@ -111,6 +111,15 @@ def test_a_training_resumes_with_both_rates(tmp_path):
     }
 
 
+def test_a_checkpoint_is_trained_on_with_another_rate(tmp_path):
+    model, rates = network(tmp_path), Rates()
+    model.unfreeze(last=1, lr_factor=0.1)
+    model.train(lr=0.01, epochs=1)
+    model.unfreeze(last=1, lr_factor=0.5)
+    model.train(lr=0.01, epochs=1, checkpoint=tmp_path / "basenn.pth", callbacks=[rates])
+    assert [rate for rate, _ in rates.groups[0]] == pytest.approx([0.01, 0.005])
+
+
 def test_a_checkpoint_of_the_frozen_network_is_trained_unfrozen(tmp_path):
     model = network(tmp_path)
     model.train(epochs=1)
