@@ -31,5 +31,6 @@ def as_jpeg(data: bytes, settings: ServerSettings, name: str = "image") -> bytes
     image = decode(data, draft=(SIDE, SIDE))
     image.thumbnail((SIDE, SIDE))
     file = io.BytesIO()
-    image.convert("RGB").save(file, format="JPEG", quality=_QUALITY)
+    # Pillow would keep the comment of the file that was given, and refuse a long one.
+    image.convert("RGB").save(file, format="JPEG", quality=_QUALITY, comment=b"")
     return file.getvalue()

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 from onnxnn_runtime.web.ort import FILES
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from support.browser import png
 
 POSTS = {
@@ -77,6 +77,32 @@ def test_images_are_kept_upright_small_and_without_metadata(client):
     content = (client.project.data / "cat" / name).read_bytes()
     assert Image.open(io.BytesIO(content)).size == (512, 1024)
     assert b"maker" not in content
+
+
+@pytest.mark.parametrize("length", [20, 60_000])
+def test_comments_of_files_are_not_kept(client, length):
+    add(client, "cat")
+    comment = b"taken by a person at home".ljust(length)
+    for image_format in ("JPEG", "GIF"):
+        file = io.BytesIO()
+        Image.new("RGB", (40, 30)).save(file, format=image_format, comment=comment)
+        data = file.getvalue()
+        assert b"taken by a person" in data
+        (client.project.data / "cat" / f"own.{image_format.lower()}").write_bytes(data)
+        answer = client.post("/studio/images", files={"image": data}, data={"class": "cat"})
+        content = (client.project.data / "cat" / answer.json()["images"][0]).read_bytes()
+        own = client.get("/studio/image", params={"class": "cat", "name": f"own.{image_format.lower()}"})
+        assert b"taken by" not in content + own.content
+
+
+def test_an_image_with_a_text_called_comment_is_kept(client):
+    add(client, "cat")
+    file, texts = io.BytesIO(), PngImagePlugin.PngInfo()
+    texts.add_text("comment", "taken by a person at home " * 4000)
+    Image.new("RGB", (40, 30)).save(file, format="PNG", pnginfo=texts)
+    answer = client.post("/studio/images", files={"image": file.getvalue()}, data={"class": "cat"})
+    assert answer.status_code == 200, answer.text
+    assert b"taken by" not in (client.project.data / "cat" / answer.json()["images"][0]).read_bytes()
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

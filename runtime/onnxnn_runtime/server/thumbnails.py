@@ -89,7 +89,8 @@ def small_jpeg(data: bytes) -> bytes:
         image = ImageOps.exif_transpose(opened).convert("RGB")
     image.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=85)
+    # Pillow would keep the comment of the file that was given, and refuse a long one.
+    image.save(buffer, format="JPEG", quality=85, comment=b"")
     return buffer.getvalue()
 
 
