@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from onnxnn_runtime.errors import OnnxnnError
-from onnxnn_runtime.files.access import write_atomically
+from onnxnn_runtime.files.access import cannot_write, write_atomically
 
 from onnxnn.recipe import read_recipe
 from onnxnn.training.callbacks import Callback
@@ -43,6 +43,7 @@ class Reporter(Callback):
     def __init__(self, file: IO[str], held_back: Path) -> None:
         self.stop = False
         self._held_back = held_back
+        self._names: list[str] = []
         self._file = file
         self._next = 0.0
         self._steps = 0
@@ -64,10 +65,21 @@ class Reporter(Callback):
 
     def on_end(self, trainer: Trainer) -> None:
         files: tuple[Path, ...] = getattr(getattr(trainer.validation, "reread", None), "files", ())
-        names = [f"{each.parent.name}/{each.name}" for each in files]
-        text = json.dumps(names, ensure_ascii=False, indent=0)
-        write_atomically(self._held_back, lambda file: file.write(text.encode("utf-8")))
+        self._names = [f"{each.parent.name}/{each.name}" for each in files]
+        try:
+            self._held_back.unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_write(self._held_back, error) from error
         send(self._file, "export")
+
+    def finish(self) -> None:
+        """Write the names of the images that were held back, once the model of this training is there.
+
+        Another model may have learned from them, so those of the training before go first: whenever this
+        process ends, no report is on images that its model knows.
+        """
+        text = json.dumps(self._names, ensure_ascii=False, indent=0)
+        write_atomically(self._held_back, lambda file: file.write(text.encode("utf-8")))
 
 
 def main(recipe: str) -> int:
@@ -79,6 +91,7 @@ def main(recipe: str) -> int:
         try:
             send(file, "load")
             read_recipe(recipe).run([reporter])
+            reporter.finish()
         except OnnxnnError as error:
             send(file, "error", text=error.text, code=error.code)
             return 1

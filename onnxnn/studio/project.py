@@ -221,12 +221,19 @@ class Project:
         except OSError as error:
             raise cannot_read(path, error, "image") from error
 
+    def is_finished(self) -> bool:
+        """Return whether the last training that began wrote its model."""
+        try:
+            return self.model.stat().st_mtime_ns >= self.recipe.stat().st_mtime_ns
+        except OSError:
+            return False
+
     def is_changed(self) -> bool:
         """Return whether classes or images came or went since the last training began, or it did not end."""
         try:
-            trained = self.recipe.stat().st_mtime_ns
-            if self.model.stat().st_mtime_ns < trained:
+            if not self.is_finished():
                 return True
+            trained = self.recipe.stat().st_mtime_ns
             folders = [self.data, *(self.data / each for each in _names(self.data, folders=True))]
             return any(each.stat().st_mtime_ns > trained for each in folders)
         except OSError:

@@ -276,7 +276,7 @@ def _why_it_ended(code: int, said: deque[str]) -> str:
 
 def _earlier(project: Project) -> Progress:
     """Return the training that an earlier process finished, by the history that it left."""
-    if not project.model.is_file():
+    if not project.is_finished():  # the history is that of a training which was ended, and no model has it
         return Progress()
     try:
         with open(project.history, encoding="utf-8") as file:

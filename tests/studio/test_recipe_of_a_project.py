@@ -41,6 +41,7 @@ def test_the_recipe_is_read(monkeypatch, tmp_path, weights, images):
 
 def test_a_training_says_how_far_it_is_and_stops_when_it_is_asked_to(tmp_path):
     file = io.StringIO()
+    (tmp_path / "held-back.json").write_text('["of another/model.jpg"]', "utf-8")
     reporter = Reporter(file, tmp_path / "held-back.json")
     trainer = SimpleNamespace(
         settings=SimpleNamespace(epochs=4),
@@ -56,7 +57,10 @@ def test_a_training_says_how_far_it_is_and_stops_when_it_is_asked_to(tmp_path):
     reporter.on_step(trainer)
     assert trainer.stop
     reporter.on_epoch(trainer)
+    assert (tmp_path / "held-back.json").exists()
     reporter.on_end(trainer)
+    assert not (tmp_path / "held-back.json").exists(), "no names before their model is there"
+    reporter.finish()
     assert [json.loads(line) for line in file.getvalue().splitlines()] == [
         {"event": "start", "epochs": 4},
         {"event": "step", "share": 0.125},
@@ -66,6 +70,7 @@ def test_a_training_says_how_far_it_is_and_stops_when_it_is_asked_to(tmp_path):
     assert json.loads((tmp_path / "held-back.json").read_text("utf-8")) == ["猫/1.jpg"]
     trainer.validation = None
     reporter.on_end(trainer)
+    reporter.finish()
     assert json.loads((tmp_path / "held-back.json").read_text("utf-8")) == []
 
 

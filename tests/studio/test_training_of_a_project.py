@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 
@@ -10,6 +11,8 @@ import pytest
 from support.browser import png
 from support.paths import GOLDEN
 from support.posix import posix
+
+from onnxnn.studio.recipe_text import HEADING
 
 
 @pytest.fixture
@@ -169,6 +172,22 @@ def test_a_project_continues_after_a_restart(studio, playing, trained):
             {"epoch": 1, "loss": 0.5, "acc": 0.75},
             {"epoch": 2, "acc": 1, "val_acc": 0.5},
         ]
+
+
+def test_figures_of_a_training_that_was_ended_are_not_those_of_the_model_before(studio, tmp_path):
+    folder = tmp_path / "pets"
+    (folder / "data").mkdir(parents=True)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "basenn.csv").write_text("epoch,loss,acc,val_acc\n1,0.5,0.75,0.5\n", "utf-8")
+    (folder / "recipe.yaml").write_text(HEADING, "utf-8")
+    shutil.copy(GOLDEN / "models" / "image_classifier.onnx", folder / "model.onnx")
+    for seconds, (phase, rows) in {1_000: ("idle", 0), 3_000: ("done", 1)}.items():
+        os.utime(folder / "recipe.yaml", (2_000, 2_000))
+        os.utime(folder / "model.onnx", (seconds, seconds))
+        with studio() as client:
+            facts = client.get("/studio/project").json()
+            assert facts["model"] is not None
+            assert (facts["training"]["phase"], len(facts["training"]["rows"])) == (phase, rows)
 
 
 @pytest.mark.parametrize("history", ["", "\0", "a,b\n1\n", "a\nx\n", "a\n1,2,3\n"])
