@@ -67,6 +67,11 @@ def page(facts: Mapping[str, object], files: Mapping[str, bytes]) -> str:
     return text.replace("</body>", "\n".join([*data, "</body>"]))
 
 
+def holdable(name: str) -> str:
+    """Return a file's name as a page can hold it: bytes that are not UTF-8 become escapes."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _text(name: str) -> str:
     own = _OWN / name
     return (own if own.exists() else STATIC / name).read_text(encoding="utf-8")

@@ -99,7 +99,13 @@ def _fetched() -> dict[str, bytes]:
         command = [npm, "pack", "--silent", "--pack-destination", folder, f"onnxruntime-web@{VERSION}"]
         try:
             done = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, check=False, timeout=_SECONDS
+                command,
+                cwd=folder,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",  # paths in other encodings
+                check=False,
+                timeout=_SECONDS,
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise _no_npm(system_reason(error)) from error

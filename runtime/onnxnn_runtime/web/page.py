@@ -20,7 +20,7 @@ from onnxnn_runtime.opening import require_card
 from onnxnn_runtime.outputs.output_files import check_output, check_suffix
 from onnxnn_runtime.server.description import described
 
-from .bundle import page
+from .bundle import holdable, page
 from .ort import files_of_ort
 from .similar import gallery_files
 
@@ -86,7 +86,7 @@ def write_page(
             name=printable(str(model)),
             other=printable(opened.facts.external[0]),
         )
-    name, kind = source.stem, opened.kind
+    name, kind = holdable(source.stem), opened.kind
     card = require_card(opened.card, opened.name, "write_page")
     _check_runs(opened.name, card, kind)
     files = {**files_of_ort(ort), "model": source.read_bytes()}

@@ -19,6 +19,8 @@ from onnxnn_runtime.messages.shorten import printable
 from onnxnn_runtime.messages.streams import say
 from onnxnn_runtime.model import Model
 
+from .bundle import holdable
+
 MOST_IMAGES = 5000
 """Images of the largest gallery in a page: with 1280 numbers each it takes about 30 MB."""
 
@@ -92,7 +94,7 @@ def gallery_files(model: Model, gallery: PathLike) -> dict[str, bytes]:
 
 
 def _entry(name: str, folder: Path) -> dict[str, object]:
-    parts = Path(os.path.relpath(name, str(folder))).parts
+    parts = Path(holdable(os.path.relpath(name, str(folder)))).parts
     image = decode(name, "RGB", (_SIDE, _SIDE))
     image.thumbnail((_SIDE, _SIDE))
     buffer = io.BytesIO()

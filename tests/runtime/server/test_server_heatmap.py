@@ -61,3 +61,16 @@ def test_the_page_draws_it_over_what_was_seen(server_process, opened, language, 
     label_side, other_side = hot if np.mean(light[hot[0]]) > np.mean(light[hot[1]]) else hot[::-1]
     assert np.mean(light[label_side]) > 1.5 * np.mean(light[other_side])
     assert max(light[: cold[1]] + light[outside[0] :]) < np.mean(light[label_side])
+
+
+@pytest.mark.slow
+def test_what_is_transparent_is_drawn_over_white(server_process, opened):
+    file = io.BytesIO()
+    Image.new("RGBA", (32, 16), (255, 0, 0, 0)).save(file, format="PNG")
+    with opened(server_process("image_heatmap").url) as page:
+        file_input(page).set_input_files(upload(file.getvalue()))
+        page.wait_for_selector("#result canvas.heat")
+        pixel = page.evaluate(
+            "Array.from(document.querySelector('canvas.heat').getContext('2d').getImageData(0, 0, 1, 1).data)"
+        )
+    assert pixel == [102, 102, 102, 255], "the network sees white there, darker where it does not look"

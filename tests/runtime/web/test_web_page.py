@@ -130,6 +130,27 @@ def test_what_is_no_gallery_is_refused(golden, folder, tmp_path, monkeypatch, na
     assert not (tmp_path / "a.html").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf_8_are_escaped(golden, folder, tmp_path):
+    photos = tmp_path / "photos"
+    for name in (b"\xc3\xa8/\xc8.png", b"\xc8/\xc8.png", b"\xc8/\xc9.png"):
+        place = photos / os.fsdecode(name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (30, 20)).save(place)
+    source = tmp_path / os.fsdecode(b"\xc8.onnx")
+    shutil.copy(golden / "models" / "image_in_graph.onnx", source)
+    path = write_page(source, tmp_path / "a.html", gallery=photos, ort=folder)
+    text = path.read_text(encoding="utf-8")
+    facts = json.loads(held(text, "facts"))
+    assert facts["gallery"] == facts["models"][0]["name"] == r"\udcc8"
+    entries = json.loads(gzip.decompress(base64.b64decode(held(text, "packed-thumbnails"))))
+    assert {(each["name"], each["label"]) for each in entries} == {
+        (r"\udcc8/\udcc8.png", r"\udcc8"),
+        (r"\udcc8/\udcc9.png", r"\udcc8"),
+        (r"è/\udcc8.png", "è"),
+    }
+
+
 def test_weights_in_another_file_are_refused(golden, folder, tmp_path):
     with pytest.raises(rt.OnnxnnError, match="weights"):
         write_page(golden / "models" / "external.onnx", tmp_path / "a.html", ort=folder)
@@ -173,7 +194,8 @@ folder = {folder!r}
 with open(os.path.join(folder, "calls"), "a") as file:
     file.write(".")
 if os.environ.get("BROKEN"):
-    sys.exit("npm error 404")
+    sys.stderr.buffer.write(os.fsencode(os.environ["BROKEN"]))
+    sys.exit(1)
 place = sys.argv[sys.argv.index("--pack-destination") + 1]
 shutil.copy(os.path.join(folder, "whole.tgz"), os.path.join(place, "a.tgz"))
 """
@@ -217,6 +239,14 @@ def test_a_package_with_another_hash_is_refused_and_not_kept(npm):
 
 @posix
 def test_what_npm_says_is_passed_on(npm, monkeypatch):
-    monkeypatch.setenv("BROKEN", "1")
+    monkeypatch.setenv("BROKEN", "npm error 404")
     with pytest.raises(rt.InputError, match="npm error 404"):
+        ort.files_of_ort()
+
+
+@posix
+@pytest.mark.parametrize("path", [b"/\xd5\xc5/npm.log", "/张/npm.log".encode()])
+def test_npm_may_name_paths_in_any_encoding(npm, monkeypatch, path):
+    monkeypatch.setenv("BROKEN", os.fsdecode(b"npm error 404 " + path))
+    with pytest.raises(rt.InputError, match=r"npm error 404 /(\ufffd+|张)/npm.log"):
         ort.files_of_ort()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime.card.region import region_of
-from onnxnn_runtime.unknown import fit
+from onnxnn_runtime.unknown import References, fit
 from onnxnn_runtime.web.page import write_page
 from PIL import Image
 from support.browser import ARGUMENTS, CHROMIUM, file_input, png, upload
@@ -125,6 +126,16 @@ def test_two_hundred_images_have_the_labels_of_python(opened, classifier, tmp_pa
     distances = [each["distance"] for each in found]
     np.testing.assert_allclose(distances, [each.distance for each in expected], atol=1e-5)
     assert 0 < sum(each.label == "unknown" for each in expected) < 200
+
+
+def test_a_threshold_of_0_is_that_of_python(opened, classifier, tmp_path):
+    photo(0).save(tmp_path / "0.png")
+    with opened(classifier) as page:
+        page.evaluate("async () => { (await modules['api.js'].get()).local.unknown.threshold = 0; }")
+        (found,) = asked(page, "/predict", [str(tmp_path / "0.png")], {"k": 1, "unknown": True})
+    model = rt.load(classifier)
+    expected = References(replace(model.card.unknown, threshold=0)).distances(model.embed(photo(0)))
+    assert found["distance"] == pytest.approx(expected[0], rel=1e-4)
 
 
 @pytest.mark.parametrize(("language", "word"), [("en-US", "Unknown"), ("zh-CN", "未知")])

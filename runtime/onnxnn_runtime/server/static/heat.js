@@ -60,6 +60,8 @@ export async function heatElement(file, heat, steps) {
   const canvas = element('canvas', { width: width, height: height, class: 'heat', role: 'img', 'aria-label': text('heat_map') });
   canvas.classList.toggle('small', width < 100);
   const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.fillStyle = '#fff'; // below what is transparent, as the network sees it
+  context.fillRect(0, 0, width, height);
   context.drawImage(image, 0, 0, width, height);
   const pixels = context.getImageData(0, 0, width, height);
   const [left, top, right, bottom] = regionOf(steps, image.width, image.height).map((edge) => edge * factor);

@@ -175,7 +175,7 @@ function distanceOf(vector) {
   const given = unit(vector);
   const cosines = references.map((each) => dot(given, each)).sort((a, b) => b - a);
   const squared = dot(given, given) + 1 - 2 * cosines[card.unknown.k - 1];
-  return Math.sqrt(Math.max(0, squared)) / card.unknown.threshold;
+  return Math.sqrt(Math.max(0, squared)) / Math.max(card.unknown.threshold, 1e-3);
 }
 
 // What speaks for a class, 0..1, as rows; of a binary network the one map is that of the second class.
