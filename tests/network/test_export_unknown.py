@@ -9,6 +9,7 @@ import pytest
 from onnxnn_runtime import DataError, ExportError, load
 from onnxnn_runtime.errors import OnnxnnError
 from onnxnn_runtime.unknown import References, fit
+from support.languages import is_in
 
 from onnxnn import nn
 from onnxnn.datasets import digits
@@ -171,14 +172,16 @@ def test_what_cannot_be_is_refused_and_nothing_written(few, tmp_path, language, 
     with pytest.raises(error) as found:
         network.export(tmp_path / "a.onnx", unknown=True, **options)
     assert language == "zh" or said in str(found.value)
+    assert is_in(language, str(found.value))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_data_it_says_what_to_give(network, tmp_path, language):
     other = untrained()
     other.load(checkpoint_of(network))
-    with pytest.raises(DataError, match="calibration="):
+    with pytest.raises(DataError, match="calibration=") as found:
         other.export(tmp_path / "a.onnx", unknown=True)
+    assert is_in(language, str(found.value))
     assert list(tmp_path.iterdir()) == []
 
 
