@@ -136,9 +136,11 @@ class WeightedLoss(Loss):
         return _by_class(self.function, output, as_classes(target), self.weights)
 
     def _cross_entropy(self, output: Tensor, target: Tensor) -> Tensor:
-        scores = classes_second(output)
-        labels = as_classes(target).reshape(scores.shape[:1] + scores.shape[2:])
-        function = F.cross_entropy if self.name == "CrossEntropyLoss" else F.nll_loss
+        scores, labels = classes_second(output), as_classes(target)
+        if labels.numel() * scores.shape[1] != scores.numel():
+            return super().forward(output, target)  # which says what does not match
+        labels = labels.reshape(scores.shape[:1] + scores.shape[2:])
+        function = F.cross_entropy if self.from_logits else F.nll_loss
         return (function(scores, labels, reduction="none") * self.weights[labels]).mean()
 
 

@@ -25,7 +25,7 @@ def batches(labels):
 
 
 def plain(name="CrossEntropyLoss"):
-    return Loss(name, lambda y, t: F.cross_entropy(y, t), from_logits=True)
+    return Loss(name, lambda y, t: F.cross_entropy(y, t), from_logits=name == "CrossEntropyLoss")
 
 
 def test_balanced_weights_are_those_of_scikit_learn():
@@ -105,6 +105,26 @@ def test_cross_entropies_are_weighted_sample_by_sample(name, outputs, targets):
     one_hot = F.one_hot(target, 3).float()
     if y.ndim == 2:
         assert float(loss(y, one_hot)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss"])
+def test_equal_weights_change_no_loss(name):
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(4, 3), activation="softmax")
+    loss = make(name, model.model, model._state.definition.output_shape, "cls", 3)
+    y, target = (
+        torch.randn(6, 3, generator=torch.Generator().manual_seed(0)),
+        torch.tensor([0, 1, 2, 2, 1, 1]),
+    )
+    assert float(WeightedLoss(loss, torch.ones(3))(y, target)) == pytest.approx(float(loss(y, target)))
+
+
+def test_labels_for_other_outputs_are_refused_as_without_weights():
+    model = nn("cls", verbose=0)
+    model.add("linear", size=(4, 3), activation="softmax")
+    loss = make(None, model.model, model._state.definition.output_shape, "cls", 3)
+    with pytest.raises(TrainingError, match="expected one label for each sample, got labels"):
+        WeightedLoss(loss, torch.ones(3))(torch.zeros(6, 3), torch.zeros(6, 2, dtype=torch.int64))
 
 
 @pytest.mark.parametrize("name", ["MSELoss", "BCELoss", "KLDivLoss", "SoftMarginLoss", "L1Loss"])
