@@ -129,7 +129,7 @@ def decide(
     kinds = {table.index(column): kind for column, kind in asked.items()}
     found: list[Decided] = []
     all_cells = [[cells[row] for row in rows] for cells in table.cells(positions)]
-    numeric = [at for at, cells in zip(positions, all_cells, strict=True) if all(map(_may_be_number, cells))]
+    numeric = [at for at, cells in zip(positions, all_cells, strict=True) if _may_be_numbers(cells, table)]
     marks = table.marks(numeric)
     for place, (position, texts) in enumerate(zip(positions, all_cells, strict=True)):
         name = names[place] if names else ""
@@ -139,8 +139,11 @@ def decide(
     return found
 
 
-def _may_be_number(text: str) -> bool:
-    return is_missing(text) or (is_written_as_number(text) and not _is_date(text))
+def _may_be_numbers(cells: Sequence[str], table: Table) -> bool:
+    return all(
+        is_missing(text, table.missing) or (is_written_as_number(text) and not _is_date(text))
+        for text in cells
+    )
 
 
 def _inferred(cells: Cells) -> Decided:
@@ -151,7 +154,7 @@ def _inferred(cells: Cells) -> Decided:
         return Decided(
             ColumnSpec(cells.name, "ignore"), gettext("the same in all rows: {value}", value=_short(given))
         )
-    if all(text.lower() in (*TRUE, *FALSE) for text in given):
+    if _are_booleans({text.lower() for text in given}):
         return Decided(ColumnSpec(cells.name, "boolean"))
     count = sum(given.values())
     if 2 * sum(number for text, number in given.items() if _is_date(text)) >= count:
@@ -165,6 +168,12 @@ def _inferred(cells: Cells) -> Decided:
             gettext("different texts: {count}, rows: {rows}", count=len(given), rows=len(cells.rows)),
         )
     return _categories(cells)
+
+
+def _are_booleans(words: set[str]) -> bool:
+    """Return whether words mean true and false; "n" and "f" alone, which mean the same, are categories."""
+    kinds = [word in TRUE for word in words if word in (*TRUE, *FALSE)]
+    return len(kinds) == len(words) and (len(words) == 1 or len(set(kinds)) == 2)
 
 
 def _as_asked(cells: Cells, kind: str) -> Decided:

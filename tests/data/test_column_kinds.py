@@ -38,6 +38,8 @@ DAYS = ["2024-01-05", "2024-02-06", "2023-02-07", ""]
         (["a1", "2", "b", "c"], ColumnSpec("x", "categorical", ("2", "a1", "b", "c"))),
         (["yes", "NO", "", "Yes"], ColumnSpec("x", "boolean")),
         (["是", "否", "是", "否"], ColumnSpec("x", "boolean")),
+        (["yes", "", "yes", "YES"], ColumnSpec("x", "boolean")),
+        (["N", "F", "N", "F"], ColumnSpec("x", "categorical", ("F", "N"))),
         (["true", "false", "maybe", "true"], ColumnSpec("x", "categorical", ("false", "maybe", "true"))),
         (DAYS, ColumnSpec("x", "date", parts=("year", "month", "day", "weekday"))),
         (["2024-01-05 10:30", "2024-01-05 11:30"], ColumnSpec("x", "date", parts=("hour",))),
@@ -183,6 +185,12 @@ def test_tables_that_leave_doubt_are_refused(load, cells, options, message):
 def test_texts_in_any_encoding(load, encoding):
     cells = ["北京", "上海", "北京", "", "上海"]
     assert set(column(load(cells, encoding=encoding)).categories) == {"北京", "上海", ""}
+
+
+def test_marks_of_gaps_that_the_user_names_leave_decimal_commas_numbers(load):
+    data = load(["1,5", "gone", "2,25", "3"], separator=";", missing=["gone"])
+    assert column(data).kind == "number"
+    assert data.train.tensors()[0][:, 0].isnan().sum() == 1
 
 
 def test_thousands_and_gaps(load):

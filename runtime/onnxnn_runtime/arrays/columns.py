@@ -333,7 +333,8 @@ def _beside(columns: Sequence[np.ndarray]) -> np.ndarray:
         return np.stack(columns, axis=1)
     array = np.empty((len(columns[0]), len(columns)), object)
     for position, column in enumerate(columns):
-        array[:, position] = column
+        # of nanoseconds, as pandas has them, objects would be integers
+        array[:, position] = column.astype("datetime64[us]") if column.dtype.kind == "M" else column
     return array
 
 

@@ -33,7 +33,7 @@ def prepare(
     """Return rows of a table as a network takes them, float64 (rows, width).
 
     A number, boolean or part of a date that is missing is NaN, which the graph fills in. A category that was
-    not there in training is 0 in all of its column's numbers.
+    not there in training is 0 in all of its column's numbers; one that was is no gap, such as "NA".
 
     Args:
         cells: For each column that is used, in the order of `columns`, its values: texts, or what Python has.
@@ -53,11 +53,13 @@ def prepare(
     for number, (column, values) in enumerate(zip(used, cells)):
         stop = start + column.width
         read = _READERS[column.kind](column, marks)
+        names = {name for name in column.categories if name != OTHER_MISSING}
         known: dict[str, Found] = {}
         for row, value in enumerate(values):
             found = known.get(value) if isinstance(value, str) else None
             if found is None:
-                found = read(None if is_missing(value, missing) else value)
+                is_name = isinstance(value, str) and value.strip() in names
+                found = read(None if not is_name and is_missing(value, missing) else value)
                 if found is None:
                     raise _wrong(column, source, place(row, number), value, marks)
                 if isinstance(value, str) and len(known) < _REMEMBERED:
@@ -113,11 +115,14 @@ def category_places(categories: Sequence[str]) -> Callable[[str], int]:
     """Return a function that finds the position of a category, -1 for one that is not known.
 
     Numbers are looked for as they are written, then by their value, where one category alone has it: "3" is
-    "3.0".
+    "3.0". Integers of more than 15 digits, such as those of identity cards, are themselves alone, since
+    floats round them. "true" is "True" and "TRUE", where one of them alone is there.
     """
     exact = {name: place for place, name in enumerate(categories)}
     by_value: dict[str, list[int]] = {}
     for name, place in exact.items():
+        if name.lower() in _TRUTHS:
+            by_value.setdefault(name.lower(), []).append(place)
         value = number_in(name, Marks())
         if value is not None:
             by_value.setdefault(plain_number(value), []).append(place)
@@ -125,11 +130,19 @@ def category_places(categories: Sequence[str]) -> Callable[[str], int]:
     def find(name: str) -> int:
         if name in exact:
             return exact[name]
-        value = number_in(name, Marks()) if by_value else None
-        places = by_value.get(plain_number(value), []) if value is not None else []
+        is_long = name.isdigit() and len(name) > _DIGITS
+        value = number_in(name, Marks()) if by_value and not is_long else None
+        places = by_value.get(name.lower() if value is None else plain_number(value), [])
         return places[0] if len(places) == 1 else -1
 
     return find
+
+
+_TRUTHS = ("true", "false")
+"""What `category_in` calls booleans."""
+
+_DIGITS = 15
+"""So many digits of every integer are the same after float64."""
 
 
 _READERS: Mapping[str, Callable[[ColumnSpec, Marks], Reader]] = {

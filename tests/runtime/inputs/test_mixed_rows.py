@@ -54,6 +54,8 @@ def test_many_rows(model):
         [("size", "f8"), ("town", "U9"), ("built", "U10"), ("garden", "?")],
     )
     lists = [list(ROW.values()), [None] * 4]
+    nanoseconds = {**columns, "built": np.array(["2025-03-04", "NaT"], "datetime64[ns]")}
+    assert found(model.predict(nanoseconds)) == [NUMBERS, GAPS]
     for given in (
         [ROW, gaps],
         columns,

@@ -100,6 +100,26 @@ def test_categories_that_are_numbers_are_found_by_value_where_one_alone_has_it()
     assert category_places(("1", "01"))("1.0") == -1
 
 
+def test_long_integers_are_no_other_category_though_floats_round_them():
+    find = category_places(("110101199003071234", "2"))
+    assert [find(name) for name in ("110101199003071234", "110101199003071235")] == [0, -1]
+    assert find(category_in(float(110101199003071234))) == 0
+
+
+@pytest.mark.parametrize("names", [("False", "True"), ("FALSE", "TRUE"), ("false", "true")])
+def test_booleans_find_their_categories_however_those_are_written(names):
+    find = category_places(names)
+    assert [find(category_in(each)) for each in (False, True, np.True_, "TRUE")] == [0, 1, 1, 1]
+    assert category_places(("True", "TRUE"))("true") == -1
+
+
+@pytest.mark.parametrize("name", ["NA", "none", "-"])
+def test_a_category_of_training_is_no_gap(name):
+    column = ColumnSpec("region", "categorical", ("EU", name, ""))
+    found = prepare([["EU", name, f" {name} ", "?", None]], [column], "a.csv", lambda row, number: "")
+    assert found.argmax(1).tolist() == [0, 1, 1, 2, 2]
+
+
 COLUMNS = (
     ColumnSpec("size", "number"),
     ColumnSpec("town", "categorical", ("Oslo", "")),
