@@ -72,7 +72,7 @@ def from_metadata(metadata: Mapping[str, str], name: str) -> Taught | None:
         return _read(json.loads(metadata[METADATA_KEY], parse_constant=no_constant))
     except CardError as error:
         raise CardError(located(name, error)) from error
-    except (ValueError, RecursionError, TypeError, binascii.Error, InputError) as error:
+    except (ValueError, RecursionError, OverflowError, TypeError, binascii.Error, InputError) as error:
         raise CardError.coded(
             "E-CARD-02",
             "{name}: what it was taught is damaged ({error}). Get the file again, or teach its "

@@ -222,7 +222,7 @@ def _take_in(
     done = 0
     reading = replace(options, progress=None)
     for label, inputs in classes:
-        before = len(skipped)
+        before, taken = len(skipped), 0
         index = labels.index(label) if label in labels else -1
         parts = opened.embed_stream(inputs, **vars(reading))
         with closing(parts):  # type: ignore[type-var]  # a generator
@@ -234,9 +234,10 @@ def _take_in(
                         labels.append(label)
                         index = statistics.add_class()
                     statistics.add(index, part.vectors)
+                    taken += len(part.vectors)
                 done += len(part.names) + len(part.skipped)
                 options.report(done, None)
-        if index < 0:
+        if not taken:
             raise _empty(label, skipped[before:])
     if statistics is None:
         raise _empty(classes[0][0], skipped)
@@ -279,7 +280,8 @@ def _written(encoder: Encoder, learned: _Learned, found: Head, head: str) -> byt
         layers = layers[: linear[-1]]
     options: dict[str, object] = {"size": [size, len(labels)]}
     layers.append({"name": _LAYER, "layer": "linear", "options": options, "activation": "softmax"})
-    before = card.training.get("encoder", card.training)
+    was_taught = "leave_one_out_accuracy" in card.training  # what is left then is the old head's
+    before = card.training.get("encoder", {} if was_taught else card.training)
     training: dict[str, object] = {
         "method": head,
         "images": sum(statistics.counts),

@@ -57,6 +57,13 @@ def test_a_class_without_an_image_that_can_be_read(monkeypatch, tmp_path, langua
         rt.teach(ENCODER, {"a": grey(), "b": str(tmp_path / "b")}, errors="skip")
 
 
+@pytest.mark.parametrize("inputs", [[], [b"no image"]])
+def test_a_known_class_without_an_image_that_can_be_read(inputs):
+    first = rt.teach(ENCODER, TWO)
+    with pytest.raises(rt.InputError, match="class 'a'"):
+        rt.teach(first, {"c": grey(90), "a": inputs}, errors="skip")
+
+
 def test_a_folder_without_class_folders(tmp_path):
     (tmp_path / "a.png").write_bytes(b"x")
     with pytest.raises(rt.InputError, match="a folder for each class"):
@@ -113,7 +120,9 @@ def test_a_taught_file_whose_weights_were_changed():
     spec = rt.InputSpec("image", ("batch", 3, "height", "width"), rt.Preprocess("RGB", (("resize", 8, 8),)))
     card = rt.ModelCard("embed", (), spec, rt.OutputSpec("embedding", ("batch", 4)))
     content = rt.teach(model_file(made, card), TWO).content
-    assert rt.teach(content, {"c": grey(90)}).counts == {"a": 2, "b": 2, "c": 2}
+    again = rt.teach(content, {"c": grey(90)})
+    assert again.counts == {"a": 2, "b": 2, "c": 2}
+    assert "encoder" not in again.model.card.training  # the encoder says nothing, and no head is one
     other = content.replace(
         np.eye(3, 4, dtype=np.float32).tobytes(), np.eye(3, 4, 1, dtype=np.float32).tobytes()
     )
@@ -134,6 +143,7 @@ DAMAGE = {
     "size": lambda data: json.dumps({**data, "size": 7}),
     "size 0": lambda data: json.dumps({**data, "size": 0}),
     "row labels": lambda data: json.dumps({**data, "row_labels": [0, 0, 1, 2]}),
+    "row labels too large": lambda data: json.dumps({**data, "row_labels": [0, 0, 1, 2**70]}),
     "rows": lambda data: json.dumps({**data, "rows": "AAAA"}),
     "NaN": lambda data: json.dumps({**data, "rows": "AADAfw" * 8}),
     "no base64": lambda data: json.dumps({**data, "rows": "ä"}),
