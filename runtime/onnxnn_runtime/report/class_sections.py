@@ -195,7 +195,9 @@ def _mistakes(facts: Facts, images: Images) -> Html:
             each,
             gettext("true: {label}", label=printable(each["label"], 40)),
             gettext(
-                "model: {label}, {score:.0%}", label=printable(each["predicted"], 40), score=each["score"]
+                "model: {label}, {score}",
+                label=printable(each["predicted"], 40),
+                score=_score(facts, each["score"]),
             ),
         )
         for each in found
@@ -213,11 +215,11 @@ def _least_certain(facts: Facts, images: Images) -> Html:
     cards = []
     for each in found:
         line = gettext(
-            "{first} {score:.0%} or {second} {other:.0%}",
+            "{first} {score} or {second} {other}",
             first=printable(each["predicted"], 40),
-            score=each["score"],
+            score=_score(facts, each["score"]),
             second=printable(each["second"], 40),
-            other=each["second_score"],
+            other=_score(facts, each["second_score"]),
         )
         is_right = each["label"] == each["predicted"]
         label = gettext("true: {label}", label=printable(each["label"], 40))
@@ -315,6 +317,12 @@ def _sources(facts: Facts) -> Html:
 
 def _name(classes: Sequence[Entry], place: int, limit: int = 60) -> str:
     return printable(str(classes[place]["name"]), limit)
+
+
+def _score(facts: Facts, score: object) -> str:
+    """Return a score as the page shows it: a share where scores are probabilities, else the number."""
+    number = float(str(score))
+    return f"{number:.0%}" if facts.get("calibration") is not None else f"{number:.3g}"
 
 
 def _width(text: str) -> int:

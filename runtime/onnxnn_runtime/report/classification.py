@@ -179,16 +179,17 @@ class _Listed:
         return [self._entry(place) for place in places]
 
     def _entry(self, place: int) -> dict[str, object]:
-        best = best_classes(OutputSpec("classes", ()), self.scores[place], 2)
-        label, score = int(self.found.labels[place]), self.scores[place]
+        label, score, said = int(self.found.labels[place]), self.scores[place], int(self.predicted[place])
+        best = best_classes(OutputSpec("classes", ()), score, 2)
+        other = next((each for each in best if each[0] != said), None)  # of equal scores not the same again
         return {
             "name": self.found.names[place],
             "label": self.names[label],
-            "predicted": self.names[int(self.predicted[place])],
-            "score": float(score[int(self.predicted[place])]),
+            "predicted": self.names[said],
+            "score": float(score[said]),
             "label_score": float(score[label]),
-            "second": self.names[best[1][0]] if len(best) > 1 else None,
-            "second_score": best[1][1] if len(best) > 1 else None,
+            "second": None if other is None else self.names[other[0]],
+            "second_score": None if other is None else other[1],
         }
 
     def doubted(self) -> list[dict[str, object]]:

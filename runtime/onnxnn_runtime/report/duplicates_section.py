@@ -8,7 +8,7 @@ from onnxnn_runtime.messages.catalogue import gettext, ngettext
 
 from .cards import shown_name
 from .html import Html, element, image_element, section
-from .shown import pairs_of
+from .shown import image_key, pairs_of
 
 
 def duplicates_section(facts: Mapping[str, object], images: Mapping[str, object]) -> Html:
@@ -44,7 +44,8 @@ def duplicates_section(facts: Mapping[str, object], images: Mapping[str, object]
 def _pair(
     images: Mapping[str, object], facts: Mapping[str, object], each: Mapping[str, object], train: object
 ) -> Html:
-    both = [image_element(images, str(each["name"])), image_element(images, str(each["train"]))]
+    there = {str(each["train"]): images.get(image_key("train", each["train"]))}
+    both = [image_element(images, str(each["name"])), image_element(there, str(each["train"]))]
     frames = [element("div", image, class_="frame") if image else Html("") for image in both]
     names = [shown_name(each["name"], facts["data"]), shown_name(each["train"], train)]
     captions = [element("div", name, class_="file") for name in names]

@@ -6,7 +6,7 @@ import base64
 from html import escape
 from typing import Iterable, Mapping, Sequence
 
-from onnxnn_runtime.messages.shorten import printable
+from onnxnn_runtime.messages.shorten import WHOLE, printable
 
 from .thumbnails import Thumbnail
 
@@ -15,9 +15,9 @@ class Html(str):
     """Text that is HTML already."""
 
 
-def text(value: object, limit: int = 200) -> Html:
-    """Return what is shown of a value, in one line, with all markup escaped."""
-    return value if isinstance(value, Html) else Html(escape(printable(str(value), limit)))
+def text(value: object) -> Html:
+    """Return what is shown of a value, in one line, with all markup escaped; sentences stay whole."""
+    return value if isinstance(value, Html) else Html(escape(printable(str(value), WHOLE)))
 
 
 def element(name: str, *content: object, **attributes: object) -> Html:

@@ -30,7 +30,7 @@ class LabelledData:
     Args:
         samples: The samples, without those whose label is no class of the model.
         labels: What they should be: class indices int64 (N,) or (N, T), or values float64 (N, K).
-        unknown: How often each label occurs that is no class of the model.
+        unknown: How often each label occurs that is no class of the model, also of single steps.
         skipped: Files that are no images, and later what cannot be read.
     """
 
@@ -73,7 +73,10 @@ def labelled_data(data: object, card: ModelCard, labels: object, errors: str) ->
         raise no_classes(card)
     is_known = (numbers != UNKNOWN).reshape(len(numbers), -1).all(axis=1)
     unknown = Counter(
-        str(label) for label, known in zip(given, is_known.tolist()) if not known and numbers.ndim == 1
+        str(each)
+        for label, places in zip(given, numbers)
+        for each, place in zip(np.asarray(label, object).reshape(-1), np.reshape(places, -1))
+        if place == UNKNOWN
     )
     if not is_known.any():
         raise _none_known(data, card, list(unknown))

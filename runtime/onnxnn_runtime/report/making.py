@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Mapping, Sequence
 
 import numpy as np
@@ -26,7 +26,7 @@ from .figures import decided
 from .labelled_data import LabelledData, labelled_data
 from .regression import predicted_values
 from .result import SCHEMA, ModelReport, check_language
-from .shown import shown_names
+from .shown import image_key, shown_names
 from .strangers import familiar_of, strangers_found
 from .text import texts_predicted
 from .thumbnails import thumbnails
@@ -203,12 +203,18 @@ class _Making:
         return places, values
 
     def shown(self, facts: Mapping[str, object], samples: Sequence[Sample]) -> list[Sample]:
-        """Return the samples whose images a page shows."""
+        """Return the samples whose images a page shows, by the names under which it finds them."""
         names, train = shown_names(facts)
         strange = {str(each["name"]) for each in familiar_of(facts)}
-        by_name = {sample.name: sample for sample in self.strangers if sample.name in strange}
-        by_name.update({sample.name: sample for sample in self.train if sample.name in train})
-        by_name.update({sample.name: sample for sample in samples if sample.name in names})
+        by_name = {sample.name: sample for sample in samples if sample.name in names}
+        for side, others, listed in (
+            ("train", self.train, train),
+            ("strangers", self.strangers, strange),
+        ):
+            for sample in others:
+                if sample.name in listed:
+                    key = image_key(side, sample.name)
+                    by_name[key] = replace(sample, name=key)
         return list(by_name.values())
 
 

@@ -14,6 +14,18 @@ PAIRS = 12
 """Near-duplicates."""
 
 
+def image_key(side: str, name: object) -> str:
+    """Return under which name the image of a training sample or of a stranger lies.
+
+    Arrays of either side are called "input[3]", and so are those of the test.
+
+    Args:
+        side: "train" or "strangers".
+        name: The name of the sample.
+    """
+    return f"{side}: {name}"
+
+
 def entries(value: object) -> list[Mapping[str, object]]:
     """Return a list of a report; an empty one where there is none."""
     return value if isinstance(value, list) else []

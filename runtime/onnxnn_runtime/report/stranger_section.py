@@ -9,6 +9,7 @@ from onnxnn_runtime.messages.catalogue import gettext, ngettext
 from .cards import card, cards_of
 from .charts import distances
 from .html import Html, element, section
+from .shown import image_key
 from .strangers import familiar_of
 
 
@@ -47,4 +48,5 @@ def _stranger(images: Mapping[str, object], data: object, each: Mapping[str, obj
     distance = float(str(each["distance"]))
     said = gettext('"unknown"') if distance > 1 else gettext("taken for known")
     where = gettext("distance {distance:.2f}", distance=distance)
-    return card(images, data, each, where, said, distance > 1)
+    own = {str(each["name"]): images.get(image_key("strangers", each["name"]))}
+    return card(own, data, each, where, said, distance > 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from html.parser import HTMLParser
 
@@ -118,6 +120,32 @@ def test_file_names_are_text_too(open_model, tmp_path):
     page = open_model("image_classifier").report(tmp_path / "test").to_html()
     checked(page)
     assert "a&amp;lt;b &#x27;onerror=&#x27; 0.png" in page
+
+
+def images_in(page):
+    """Return the first pixel of each image of a page, by its place."""
+    found = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    return [Image.open(io.BytesIO(base64.b64decode(each))).convert("L").getpixel((0, 0)) for each in found]
+
+
+def test_images_of_arrays_with_the_same_name_are_those_of_their_side(open_model):
+    first = np.random.default_rng(0).integers(60, 200, (20, 20), dtype=np.uint8)
+    second = first.T.copy()
+    first[0, 0], second[0, 0] = 10, 250
+    report = open_model("binary").report(
+        [first, second], labels=["dark", "bright"], train=[second, first // 2 + 100]
+    )
+    pairs = [(each["name"], each["train"]) for each in report["train_duplicates"]["pairs"]]
+    assert set(pairs) == {("input[0]", "input[1]"), ("input[1]", "input[0]")}
+    page = report.to_html()
+    shown = images_in(page[page.index("Seen in training?") :])
+    levels = {"input[0]": (10, 250), "input[1]": (250, 105)}  # of the test, of training
+    assert shown == [level for here, there in pairs for level in (levels[here][0], levels[there][1])]
+
+
+def test_sentences_of_the_page_are_whole(open_model, tmp_path):
+    for report in reports(open_model, tmp_path):
+        assert re.findall(r"<(?:p|li)[^>]*>[^<]*\.\.\.[^<]*</", report.to_html("en")) == []
 
 
 def test_many_classes_fit(tmp_path):

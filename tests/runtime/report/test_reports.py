@@ -12,6 +12,7 @@ import onnxnn_runtime as rt
 import pytest
 from onnxnn_runtime import unknown
 from onnxnn_runtime.inputs.folders import LeftOutWarning
+from onnxnn_runtime.report.classification import Classified, classified
 from PIL import Image
 from support.models import graph, model, node, value
 from support.posix import posix
@@ -220,6 +221,18 @@ def test_labels_of_steps(tmp_path):
     assert "of the steps" in str(report)
 
 
+def test_labels_of_steps_that_the_model_does_not_know_are_named(tmp_path):
+    x = np.zeros((3, 2, 2), np.float32)
+    for strange, labels in (
+        ({"z": 2, "y": 1}, [["a", "b"], ["z", "z"], ["b", "y"]]),
+        ({"7": 1}, np.array([[0, 1], [1, 7], [1, 1]])),
+    ):
+        report = steps_model(tmp_path).report(x, labels=labels)
+        assert report["unknown_labels"] == strange
+        assert report["sequences"] == 3 - len(strange)
+        assert all(f"{name} ({count})" in report.to_html() for name, count in strange.items())
+
+
 def test_classes_that_the_model_does_not_know_are_left_out_and_named(open_model, pets):
     for number in range(2):
         write(pets / "bird" / f"{number}.png", RED, 50 + number)
@@ -318,7 +331,22 @@ def test_raw_scores_are_not_taken_for_probabilities(tmp_path):
     (tmp_path / "a.onnx").write_bytes(model(made, card))
     report = rt.load(tmp_path / "a.onnx").report([[7, 0], [0, 9]], labels=["a", "a"])
     assert (report["accuracy"], report["calibration"], report["probably_wrong_labels"]) == (0.5, None, None)
-    assert "Can its scores be trusted" not in report.to_html()
+    page = report.to_html()
+    assert "Can its scores be trusted" not in page
+    assert "model: b, 9<" in page
+    assert "a 7 or b 0<" in page
+
+
+def test_equal_scores_of_a_binary_model_name_both_classes():
+    card = rt.ModelCard(
+        "cls",
+        (),
+        rt.InputSpec("table", ("batch", 1)),
+        rt.OutputSpec("binary", ("batch", 1), ("dark", "bright")),
+    )
+    found = classified(Classified(["x"], np.array([0]), np.array([[0.5]], np.float32)), card)
+    (each,) = found["least_certain"]
+    assert (each["predicted"], each["second"], each["second_score"]) == ("bright", "dark", 0.5)
 
 
 def test_images_are_not_kept(open_model, tmp_path):
