@@ -225,7 +225,7 @@ class Studio:
     async def _export(self, request: Request) -> Response:
         kind = request.path_params["kind"]
         media_type, content = await in_thread(None, partial(exported, self._project, kind, self._ort))
-        name = quote(f"{self._project.name}.{kind}", safe="")
+        name = quote(f"{self._project.name}.{kind}", safe="", errors="replace")
         headers = {
             "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
             "X-Content-Type-Options": "nosniff",

@@ -107,7 +107,10 @@ class Project:
                     most=ngettext("{count} class", "{count} classes", MOST_CLASSES),
                 )
             found = checked_name(name, taken)
-            _make_folder(self.data / found)
+            try:
+                os.mkdir(self.data / found)
+            except OSError as error:  # also where a link or a file has this name, which no class has
+                raise cannot_write(self.data / found, error) from error
             return found
 
     def rename_class(self, name: object, wanted: object) -> str:

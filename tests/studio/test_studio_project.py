@@ -77,6 +77,15 @@ def test_links_lead_nowhere(tmp_path):
     assert (secret / "a.jpg").exists()
 
 
+@posix
+def test_a_class_is_not_made_where_a_link_has_its_name(project, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (project.data / "cat").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="cat"):
+        project.add_class("cat")
+    assert project.classes() == []
+
+
 def test_classes_are_renamed_also_in_case_alone(project):
     project.add_class("cat")
     project.add_class("dog")

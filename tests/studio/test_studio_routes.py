@@ -242,7 +242,7 @@ def test_a_full_disk_is_said(client, monkeypatch, language):
     error = refused(client, "/studio/images", 507, language, files={"image": png()}, data={"class": "cat"})
     assert error["code"] == "E-OUTPUT-01"
     refused(client, "/studio/train", 507, language, json={})
-    monkeypatch.setattr(os, "makedirs", full)
+    monkeypatch.setattr(os, "mkdir", full)
     refused(client, "/studio/classes", 507, language, json={"name": "third"})
     assert client.get("/studio/project").json()["training"]["phase"] == "idle"
     assert [len(each) for each in classes(client).values()] == [2, 2]
@@ -279,6 +279,14 @@ def test_what_is_taken_along(studio, trained, tmp_path):
         assert "--preprocess graph" in refused(client, "/studio/export/html", 400)["message"]
         found = client.post("/predict", files={"image": png()}, data={"k": "2"}).json()
         assert {each["label"] for each in found["predictions"][0]["top"]} == {"red", "绿"}
+
+
+def test_a_project_whose_name_is_no_unicode_is_taken_along(client, monkeypatch):
+    monkeypatch.setattr(type(client.project), "name", "p\udcff")
+    client.project.model.write_bytes(b"model")
+    answer = client.get("/studio/export/onnx")
+    assert (answer.status_code, answer.content) == (200, b"model")
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''p%3F.onnx"
 
 
 def test_the_server_says_what_it_has_none_of(client):
