@@ -10,6 +10,7 @@ import numpy as np
 from onnxnn_runtime.card.columns import ColumnSpec
 from onnxnn_runtime.errors import DataError, InputError
 from onnxnn_runtime.messages.catalogue import Message, gettext
+from onnxnn_runtime.messages.warn import warn
 from onnxnn_runtime.tables.marks import NoNumberError
 from onnxnn_runtime.tables.table import Column, Table
 
@@ -20,7 +21,7 @@ from .column_names import unambiguous
 from .label_arrays import finite
 from .options import TableOptions
 from .preparation import Preparation
-from .standardize import moments, needs_float64
+from .standardize import COARSE, moments, needs_float64
 from .table_columns import Chosen
 
 Array = np.ndarray[Any, Any]
@@ -137,6 +138,8 @@ def _new(table: Table, chosen: Chosen, options: TableOptions, train: Sequence[in
     x = table.prepared(used, columns)
     check_finite(x, table.source)
     filling = _Filling.of(x[np.asarray(train)], columns, options.standardize is not False)
+    if options.standardize is False:
+        _warn_of_numbers(table, used, columns, np.where(np.isnan(x), filling.fill, x))
     label = table.names[chosen.label] if table.names else ""
     remarks = described(table.source, decided, filling.gaps(columns), label, filling.width)
     features = tuple(column.name for column in columns if column.is_used) if names else ()
@@ -148,6 +151,28 @@ def _new(table: Table, chosen: Chosen, options: TableOptions, train: Sequence[in
         columns,
         tuple(remarks),
     )
+
+
+def warn_of_losses(table: Table, columns: Sequence[int], x: Array, rounding: Array | None = None) -> None:
+    """Warn of columns of which float32 keeps little; standardisation would keep all of them."""
+    coarse = needs_float64(x, rounding, COARSE)
+    if coarse:
+        warn(
+            gettext(
+                "{source}: {columns} holds numbers whose differences float32 cannot hold; load it with "
+                "standardize=True, which keeps them.",
+                source=table.source,
+                columns=", ".join(table.title(columns[place]) for place in coarse[:3]),
+            )
+        )
+
+
+def _warn_of_numbers(table: Table, used: Sequence[int], columns: Sequence[ColumnSpec], x: Array) -> None:
+    """Warn of columns of numbers that stay as they are, and of which float32 keeps little."""
+    specs = [column for column in columns if column.is_used]
+    starts = np.cumsum([0, *(column.width for column in specs)])
+    places = [place for place, column in enumerate(specs) if column.kind == "number"]
+    warn_of_losses(table, [used[place] for place in places], x[:, starts[places]])
 
 
 def check_finite(x: Array, source: str) -> None:

@@ -24,10 +24,10 @@ from .column_names import unambiguous
 from .dataset import Data, as_data_errors, check_task, split
 from .label_arrays import finite
 from .labels import class_numbers, named_by_index, targets
-from .mixed_tables import Rows, mixed_rows, with_label_named
+from .mixed_tables import Rows, mixed_rows, warn_of_losses, with_label_named
 from .options import TableOptions
 from .preparation import Preparation
-from .standardize import COARSE, needs_float64, standardization
+from .standardize import needs_float64, standardization
 from .table_columns import Chosen, choose_columns, class_labels
 
 _ROWS = 4096
@@ -108,7 +108,7 @@ def _rows(
     if not wide:
         is_rounded = bool(needs_float64(x, read.rounding))
         if not options.standardize:
-            _warn_of_losses(table, chosen.features, x, read.rounding)
+            warn_of_losses(table, chosen.features, x, read.rounding)
         wide = bool(options.standardize) and is_rounded
         x = table.numbers(chosen.features) if is_rounded else x
     normalize = standardization(x[train.numpy()], wide) if options.standardize else None
@@ -195,20 +195,6 @@ def _with_points(table: Table, texts: list[str], column: int) -> list[str]:
     if not any("," in text for text in texts) or not table.is_numeric(column):
         return texts
     return [repr(value) for value in table.numbers([column])[:, 0].tolist()]
-
-
-def _warn_of_losses(table: Table, columns: list[int], x: Array, rounding: Array) -> None:
-    """Warn of columns of which float32 keeps little; standardisation would keep all of them."""
-    coarse = needs_float64(x, rounding, COARSE)
-    if coarse:
-        warn(
-            gettext(
-                "{source}: {columns} holds numbers whose differences float32 cannot hold; load it with "
-                "standardize=True, which keeps them.",
-                source=table.source,
-                columns=", ".join(table.title(columns[place]) for place in coarse[:3]),
-            )
-        )
 
 
 def _parted(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 from onnxnn_runtime.card.columns import ColumnSpec
 from onnxnn_runtime.errors import DataError
@@ -191,6 +193,16 @@ def test_marks_of_gaps_that_the_user_names_leave_decimal_commas_numbers(load):
     data = load(["1,5", "gone", "2,25", "3"], separator=";", missing=["gone"])
     assert column(data).kind == "number"
     assert data.train.tensors()[0][:, 0].isnan().sum() == 1
+
+
+def test_numbers_that_float32_cannot_hold_are_named_where_nothing_is_scaled(load):
+    cells = ["", *(str(1_700_000_000 + number) for number in range(9))]
+    with pytest.warns(UserWarning, match=r"column 1 \('x'\) holds numbers whose differences float32"):
+        load(cells, standardize=False, columns={"n": "categorical"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(cells)
+        load(["a", "", "b", "a"], standardize=False)
 
 
 def test_thousands_and_gaps(load):
