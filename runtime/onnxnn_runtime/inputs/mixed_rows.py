@@ -30,7 +30,7 @@ def prepared_table(table: Table, spec: InputSpec, targets: Sequence[str] = ()) -
     Raises:
         InputError: Its columns are not the network's, or a cell holds another kind of value than its column.
     """
-    positions = _positions(table.names, table.num_columns, spec, table.source, targets)
+    positions = _positions(table.names, table.num_columns, spec, table.source, targets, may_have_label=True)
     return table.prepared(positions, spec.columns)
 
 
@@ -108,24 +108,40 @@ def _used(spec: InputSpec) -> list[ColumnSpec]:
 
 
 def _positions(
-    names: Sequence[str], count: int, spec: InputSpec, source: str, targets: Sequence[str] = ()
+    names: Sequence[str],
+    count: int,
+    spec: InputSpec,
+    source: str,
+    targets: Sequence[str] = (),
+    may_have_label: bool = False,
 ) -> list[int]:
     """Return where each column that is used stands: by its name, else by its position.
 
     By position a row has the columns that are used, or those that are ignored as well, and may have the
-    label, too, which is the column whose name says so, else the last.
+    label, too, which is the column whose name says so, else the last. Where both readings fit, since one
+    column is ignored, a file is refused, and a row that a program made has no label.
 
     Raises:
-        InputError: The columns are not the network's.
+        InputError: The columns are not the network's, or both readings fit.
     """
     if spec.features and names_wanted(spec.features, names):
         return match_columns(spec.features, names, source)
+    from onnxnn_runtime.tables.heading import label_named
+
     every = [position for position, column in enumerate(spec.columns) if column.is_used]
     left = list(range(count))
-    if count not in (len(every), len(spec.columns)) and count - 1 in (len(every), len(spec.columns)):
-        from onnxnn_runtime.tables.heading import label_named
-
-        label = label_named(names, targets) if names else None
+    label = label_named(names, targets) if names else None
+    if may_have_label and count == len(spec.columns) == len(every) + 1:
+        if label is None:
+            raise InputError.coded(
+                "E-INPUT-03",
+                "{source}: expected the names of the columns: {columns} may be all with the ignored "
+                "one, or those in use and the label. Add a heading with the names of training.",
+                source=source,
+                columns=ngettext("{count} column", "{count} columns", count),
+            )
+        left.pop(label)
+    elif count not in (len(every), len(spec.columns)) and count - 1 in (len(every), len(spec.columns)):
         left.pop(-1 if label is None else label)
     if len(left) == len(every):
         return left

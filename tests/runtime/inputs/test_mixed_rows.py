@@ -153,3 +153,16 @@ def test_a_file_whose_columns_changed_is_refused(model, tmp_path, text, message)
     if "row 3" in message:
         with pytest.warns(UserWarning, match="expected a"):
             assert model.predict([str(path)], errors="skip") == []
+
+
+@pytest.mark.parametrize("label", ["", ",9"])
+def test_a_file_without_names_has_all_columns_or_those_in_use(model, tmp_path, label):
+    path = tmp_path / "rows.csv"
+    path.write_text(f"3.5,上海,AB 1,2025-03-04,true{label}\n", encoding="utf-8")
+    if label:
+        assert found(model.predict(path)) == [NUMBERS]
+    else:  # these may be those in use and the label, too
+        with pytest.raises(InputError, match=r"rows\.csv: expected the names of the columns: 5 columns"):
+            model.predict(path)
+    path.write_text("3.5,上海,2025-03-04,true\n", encoding="utf-8")
+    assert found(model.predict(path)) == [NUMBERS]
