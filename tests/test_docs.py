@@ -71,6 +71,7 @@ def pets(tmp_path_factory):
         with Image.open(folder / f"{name}.png") as image:
             image.save(folder / f"{name}.jpg")
     shutil.copytree(folder / "pets/train/cat", folder / "photos")
+    shutil.copytree(folder / "pets/train", folder / "fruit")
     shutil.copytree(ROOT / "recipes", folder / "recipes", ignore=shutil.ignore_patterns("lenet"))
     training = blocks(README, "python")[0]
     assert "epochs=20" in training

@@ -19,7 +19,7 @@ HELP = gettext(
     "Teach an encoder the classes of a folder, in seconds and without torch.\n\n"
     "The folder holds a folder of images for each class. The encoder stays as it is; a head in closed form "
     "is appended to it. A file that was taught before learns further classes and images, without the old "
-    "ones.\n\nExample: onnxnn teach pets.onnx photos -o fruit.onnx"
+    "ones.\n\nExample: onnxnn teach pets.onnx fruit -o fruit.onnx"
 )
 """The help text."""
 
