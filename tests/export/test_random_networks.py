@@ -51,6 +51,7 @@ shapes = st.sampled_from(
 )
 
 
+@pytest.mark.filterwarnings("ignore:the same .* layers stand twice")
 @settings(max_examples=80, deadline=None)
 @given(
     shape=shapes,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -182,3 +184,9 @@ def test_the_matrix_has_chinese_names(tmp_path):
     image = two_classes(tmp_path, ["猫", "狗"]).report([[1, 0]], labels=["猫"]).matrix_image()
     assert image.size[0] >= 200
     assert len(image.getcolors(10_000)) > 3
+
+
+def test_nothing_heavy_is_imported_before_a_report():
+    code = "import onnxnn_runtime, sys; print([m for m in sys.modules if 'runtime.report' in m])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -392,11 +391,3 @@ def test_files_are_replaced_as_everywhere(open_model, pets, tmp_path):
     with pytest.raises(rt.OutputError, match="which would be lost"):
         report.save(photo)
     assert photo.read_bytes() == before
-
-
-def test_nothing_heavy_is_imported_before_a_report(tmp_path):
-    import subprocess
-
-    code = "import onnxnn_runtime, sys; print([m for m in sys.modules if 'runtime.report' in m])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
