@@ -288,7 +288,7 @@ def test_a_size_that_the_network_sets_is_refused_before_preprocessing_too(tmp_pa
     model.load_dataset(x, np.arange(8) % 2)
     model.add("conv2d", size=(1, 2), kernel_size=3)
     model.add("linear", size=(200, 2), activation="softmax")
-    model.train(epochs=1)
+    model.train(epochs=1, save_fold=str(tmp_path))
     for preprocess in ("runtime", "graph"):
         with pytest.raises(ExportError, match="axes that are free"):
             model.export(tmp_path / "a.onnx", fixed_shapes={"height": 40}, preprocess=preprocess)
