@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.browser import browser, opened  # noqa: F401  # fixtures of all tests
 
 os.environ["ONNXNN_LANG"] = (
     "en"  # whatever the language of the machine; processes that tests start inherit it

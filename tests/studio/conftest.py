@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import sys
 import time
 from importlib.util import find_spec
 
 import pytest
-from support.browser import ARGUMENTS, CHROMIUM, opened_in
 from support.client import Client
 from support.paths import GOLDEN
 
@@ -97,21 +95,3 @@ def trained():
         raise AssertionError(facts["training"])
 
     return trained
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium without a window."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives a browser")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: bash scripts/system-packages.sh")
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def opened(browser):
-    """Open the page of a server: `with opened(url, "zh-CN", 360) as page`."""
-    return functools.partial(opened_in, browser)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import shutil
 
+import pytest
 from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -14,6 +16,24 @@ ARGUMENTS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-u
 
 INSECURE = "Object.defineProperty(window, 'isSecureContext', {value: false})"
 """Prepares the page as browsers have it over HTTP from another machine."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives a browser")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: bash scripts/system-packages.sh")
+    with playwright.sync_playwright() as started:
+        found = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Open the page of a server: `with opened(url, "zh-CN", 360) as page`."""
+    return functools.partial(opened_in, browser)
 
 
 @contextlib.contextmanager

@@ -5,19 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from support.browser import ARGUMENTS, CHROMIUM
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives a browser")
+pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives a browser")
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: scripts/system-packages.sh installs it")
-    with playwright.sync_playwright() as started:
-        yield started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import signal
 import subprocess
 import sys
 from importlib.util import find_spec
 
 import pytest
-from support.browser import ARGUMENTS, CHROMIUM, opened_in
 from support.client import Client
 from support.paths import GOLDEN
 
@@ -107,21 +105,3 @@ def server_processes():
     """Start servers that all tests of a module use, as `server_process` does for one."""
     with processes() as server_process:
         yield server_process
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium without a window."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives a browser")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: bash scripts/system-packages.sh")
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def opened(browser):
-    """Open the page of a server: `with opened(url, "zh-CN", 360) as page`."""
-    return functools.partial(opened_in, browser)

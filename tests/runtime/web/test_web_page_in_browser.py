@@ -12,7 +12,7 @@ from onnxnn_runtime.card.region import region_of
 from onnxnn_runtime.unknown import References, fit
 from onnxnn_runtime.web.page import write_page
 from PIL import Image
-from support.browser import ARGUMENTS, CHROMIUM, file_input, png, upload
+from support.browser import file_input, png, upload
 from support.models import graph, model, node, tensor, value
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, which drives a browser")
@@ -21,14 +21,6 @@ pytestmark = pytest.mark.slow
 
 CLASSES = tuple(f"第{i}类" for i in range(12))
 IMAGES = ("batch", 10, 12, 3)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: scripts/system-packages.sh installs it")
-    with playwright.sync_playwright() as started:
-        yield started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
 
 
 @pytest.fixture
